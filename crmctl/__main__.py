@@ -1,0 +1,87 @@
+"""The entry point: run one command, and turn whatever goes wrong into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run crmctl with these arguments, by default the process's; the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    from crmctl.model.errors import EXIT_BUG, EXIT_INTERRUPTED, CrmError
+
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
+    except CrmError as error:
+        if "--debug" in arguments:
+            raise
+        _say(f"crmctl: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("crmctl: interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away, as `head` does: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        _say(
+            f"crmctl: this is a bug ({type(error).__name__}); the details are in {_report(arguments)}"
+        )
+        return EXIT_BUG
+
+
+def _run(arguments: list[str]) -> int:
+    from crmctl.cli.app import build
+
+    app = build()
+    import typer
+    from typer.main import get_command
+
+    try:
+        result = get_command(app).main(args=arguments, prog_name="crmctl", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        # Typer's own usage errors know how to show themselves.
+        show = getattr(error, "show", None)
+        if show is None or not hasattr(error, "format_message"):
+            raise
+        show()
+        return int(getattr(error, "exit_code", 2))
+    return result if isinstance(result, int) else 0
+
+
+def _say(message: str) -> None:
+    from crmctl.model import text
+
+    sys.stderr.write(text.one_line(message, 2000) + "\n")
+
+
+def _report(arguments: list[str]) -> Path:
+    """Write what is known about a bug to a private file, and say where."""
+    import tempfile
+    import traceback
+    from pathlib import Path
+
+    from crmctl import __version__
+
+    descriptor, name = tempfile.mkstemp(prefix="crmctl-bug-", suffix=".txt")
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as report:
+        report.write(f"crmctl {__version__}, Python {sys.version}\ncommand: {arguments[:2]}\n\n")
+        traceback.print_exc(file=report)
+    return Path(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

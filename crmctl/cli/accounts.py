@@ -1,0 +1,374 @@
+"""list, show, set, unset, edit, stage, search: the company itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crmctl.cli.options import Account, Commit, Csv, DryRun, Json, style
+from crmctl.cli.session import Session, session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmctl.workspace.changes import ChangeSet
+
+LISTED = ("account", "name", "stage", "health", "owner", "arr", "renewal")
+INDEXED = (
+    "name",
+    "stage",
+    "step",
+    "owner",
+    "segment",
+    "industry",
+    "country",
+    "arr",
+    "currency",
+    "renewal",
+    "domain",
+)
+
+
+def run_list(
+    current: Session,
+    filters: Sequence[str],
+    *,
+    columns: str = "",
+    sort: str = "account",
+    limit: int = 0,
+    shape: str = "",
+) -> None:
+    """The account list; reads the index alone."""
+    from crmctl.workspace import measures
+    from crmctl.workspace.index import opened
+
+    ws, out = current.ws, current.out
+    wanted = [c.strip() for c in columns.split(",") if c.strip()] or list(LISTED)
+    with opened(ws.root, ws.state_dir) as index:
+        rows = index.profiles(INDEXED)
+        measures.refresh(index)
+        scores = {
+            account: value for account, (_, value) in measures.latest(index, "health.score").items()
+        }
+        simple = {"account", "health", *INDEXED}
+        named = {*wanted, *(key.lstrip("-") for key in sort.split(","))}
+        deep = bool(filters) or not named <= simple or shape == "json"
+        documents = index.documents() if deep else {}
+    listed: list[dict[str, Any]] = []
+    for slug, problem, *values in rows:
+        if problem is not None:
+            out.warn(f"{problem}; `crmctl check` says more")
+            continue
+        score = scores.get(slug)
+        row = {
+            **documents.get(slug, {}),
+            "account": slug,
+            **dict(zip(INDEXED, values, strict=True)),
+            "health": _round(score),
+        }
+        listed.append(row)
+    known = {*simple, *(name for row in listed for name in row)} if deep else simple
+    if filters or not named <= simple:
+        from crmctl.model.schema import FIELDS
+        from crmctl.workspace import filters as filtering
+
+        test = filtering.parse(filters, known | FIELDS["account"].keys(), ws.today)
+        listed = [row for row in listed if test(row)]
+        for name in sorted(named - known - FIELDS["account"].keys()):
+            filtering.parse([f"{name}="], known | FIELDS["account"].keys(), ws.today)
+    if sort != "account":
+        from crmctl.workspace import filters as filtering
+
+        listed = filtering.sort_rows(listed, [key.strip() for key in sort.split(",")])
+    if limit:
+        listed = listed[:limit]
+    out.records(wanted, listed, style=shape)
+
+
+def _round(score: str | None) -> str | None:
+    if score is None:
+        return None
+    whole, _, rest = score.partition(".")
+    return str(int(whole) + (rest[:1] >= "5")) if rest else whole
+
+
+def list_accounts(
+    ctx: typer.Context,
+    filters: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILTER]...",
+            help="field=value, field<value, field>value, field~part, field!=value.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str, typer.Option("--columns", "-c", help="Fields to show, parted by commas.")
+    ] = "",
+    sort: Annotated[
+        str, typer.Option("--sort", "-s", help="Fields to sort by; -field for falling.")
+    ] = "account",
+    limit: Annotated[int, typer.Option("--limit", "-L", min=0, help="At most so many rows.")] = 0,
+    json: Json = False,
+    csv: Csv = False,
+) -> None:
+    """List accounts.
+
+    Example: crmctl list stage=customer 'renewal<90d' --sort -arr
+    """
+    run_list(
+        session(ctx), filters or [], columns=columns, sort=sort, limit=limit, shape=style(json, csv)
+    )
+
+
+def show(
+    ctx: typer.Context,
+    account: Account,
+    record: Annotated[
+        str, typer.Argument(metavar="[RECORD]", help="A contact, deal or task of the account.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Show an account, or one of its records: every value that holds, and who states it.
+
+    Example: crmctl show acme
+    """
+    from crmctl.render import show as pages
+    from crmctl.workspace import resolve
+
+    current = session(ctx)
+    slug = resolve.account(current.ws, account)
+    page = (
+        pages.record_page(current.ws, slug, record)
+        if record
+        else pages.account_page(current.ws, slug)
+    )
+    if json:
+        current.out.json(page)
+    else:
+        pages.print_page(current.out, page)
+
+
+def _target(current: Session, account: str, record: str) -> Any:
+    from crmctl.render import show as pages
+    from crmctl.workspace import resolve
+
+    return pages.find(current.ws, resolve.account(current.ws, account), record)
+
+
+RecordOption = Annotated[
+    str,
+    typer.Option("--of", metavar="RECORD", help="A contact, deal or task instead of the account."),
+]
+
+
+def set_values(
+    ctx: typer.Context,
+    account: Account,
+    values: Annotated[list[str], typer.Argument(metavar="FIELD=VALUE...", help="What to state.")],
+    of: RecordOption = "",
+    dry_run: DryRun = False,
+    commit: Commit = False,
+) -> None:
+    """State values yourself; they hold over what any system says.
+
+    Example: crmctl set acme owner=ana renewal=2027-03-31
+    """
+    from crmctl.workspace import authoring, splice
+    from crmctl.workspace.changes import ChangeSet
+
+    current = session(ctx)
+    target = _target(current, account, of)
+    stated = authoring.assignments(target.kind, values, target)
+
+    def plan() -> ChangeSet:
+        changes = ChangeSet()
+        edits = [
+            splice.Set((name,), value)
+            for name, value in stated.items()
+            if target.own.get(name) != value
+        ]
+        if edits:
+            authoring.edit(current.ws, changes, target.path, edits, f"set {', '.join(stated)}")
+        return changes
+
+    current.carry_out(
+        "set",
+        plan,
+        dry_run=dry_run,
+        commit=commit,
+        subject=f"{target.account}: set {', '.join(stated)}",
+    )
+
+
+def unset_values(
+    ctx: typer.Context,
+    account: Account,
+    fields: Annotated[
+        list[str], typer.Argument(metavar="FIELD...", help="Fields to stop stating.")
+    ],
+    of: RecordOption = "",
+    dry_run: DryRun = False,
+    commit: Commit = False,
+) -> None:
+    """Stop stating values, so that the best system's hold again.
+
+    Example: crmctl unset acme phone
+    """
+    from crmctl.workspace import authoring, splice
+    from crmctl.workspace.changes import ChangeSet
+
+    current = session(ctx)
+    target = _target(current, account, of)
+    names = [authoring.field_of(target.kind, name, target).name for name in fields]
+
+    def plan() -> ChangeSet:
+        changes = ChangeSet()
+        edits = [splice.Unset((name,)) for name in names if name in target.own]
+        if edits:
+            authoring.edit(current.ws, changes, target.path, edits, f"unset {', '.join(names)}")
+        return changes
+
+    current.carry_out(
+        "unset",
+        plan,
+        dry_run=dry_run,
+        commit=commit,
+        subject=f"{target.account}: unset {', '.join(names)}",
+    )
+
+
+def edit(
+    ctx: typer.Context,
+    account: Account,
+    record: Annotated[
+        str, typer.Argument(metavar="[RECORD]", help="A contact, deal or task of the account.")
+    ] = "",
+) -> None:
+    """Open a file in your editor ($VISUAL, $EDITOR) and check it afterwards.
+
+    Example: crmctl edit acme
+    """
+    from crmctl.cli import editor
+    from crmctl.render import show as pages
+    from crmctl.workspace import resolve
+
+    current = session(ctx)
+    slug = resolve.account(current.ws, account)
+    path = pages.find_path(current.ws, slug, record)
+    editor.edit_file(current, path)
+
+
+def stage(
+    ctx: typer.Context,
+    account: Account,
+    stage_or_step: Annotated[
+        str,
+        typer.Argument(
+            metavar="[STAGE|STEP]", help="Where it moves; without it, show where it stands."
+        ),
+    ] = "",
+    at: Annotated[
+        str, typer.Option("--at", metavar="DATE", help="When it moved; today by default.")
+    ] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the history.")] = "",
+    tasks: Annotated[
+        bool, typer.Option("--tasks", help="Lay out the stage's tasks as well.")
+    ] = False,
+    json: Json = False,
+    dry_run: DryRun = False,
+    commit: Commit = False,
+) -> None:
+    """Move an account to a lifecycle stage or step, or show where it stands.
+
+    Stages: prospect, opportunity, customer, churn_risk. Each has five steps; `crmctl stage ACCOUNT` shows them.
+
+    Example: crmctl stage acme adoption --reason "first team is live"
+    """
+    from crmctl.cli.parse import day
+    from crmctl.model.lifecycle import ALL_STEPS, STEPS, stage_of
+    from crmctl.workspace import authoring
+    from crmctl.workspace.changes import ChangeSet
+
+    current = session(ctx)
+    target = _target(current, account, "")
+    if not stage_or_step:
+        from crmctl.render import show as pages
+
+        pages.print_stage(current.out, target, json=json)
+        return
+    wanted = stage_or_step.lower().replace("-", "_")
+    if wanted in STEPS:
+        stage_name, step = wanted, None
+    elif wanted in ALL_STEPS:
+        stage_name, step = stage_of(wanted), wanted
+    else:
+        from crmctl.model.errors import UsageError
+
+        raise UsageError(
+            f"{stage_or_step!r} is no stage or step; there are: {', '.join((*STEPS, *ALL_STEPS))}"
+        )
+    when = day(at, current.ws) if at else current.ws.today
+
+    def plan() -> ChangeSet:
+        changes = ChangeSet()
+        edits = authoring.stage_move(target, stage_name, step, when, reason)
+        if edits:
+            authoring.edit(current.ws, changes, target.path, edits, "moved")
+        if tasks:
+            authoring.lay_out_tasks(current.ws, changes, target.id, stage_name, target.get("owner"))
+        return changes
+
+    current.carry_out(
+        "stage", plan, dry_run=dry_run, commit=commit, subject=f"{target.id}: {wanted}"
+    )
+
+
+def search(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="WORD...", help='Words; "a phrase" in quotes; begin* matches.'),
+    ],
+    account: Annotated[str, typer.Option("--account", "-a", help="Only this account.")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-L", min=1, help="At most so many hits.")] = 20,
+    json: Json = False,
+) -> None:
+    """Search everything: profiles, people, deals, conversations, mail, tasks, plans and reviews.
+
+    Example: crmctl search "security review"
+    """
+    from crmctl.workspace import resolve
+    from crmctl.workspace import search as searching
+    from crmctl.workspace.index import opened
+
+    current = session(ctx)
+    slug = resolve.account(current.ws, account) if account else None
+    query = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
+    with opened(current.ws.root, current.ws.state_dir) as index:
+        hits = searching.search(index, query, account=slug, limit=limit)
+    rows = [
+        {
+            "account": h.account,
+            "where": f"{h.path}:{h.line}" if h.line else h.path,
+            "title": h.title,
+            "passage": h.passage,
+        }
+        for h in hits
+    ]
+    current.out.records(
+        ("account", "where", "title", "passage"), rows, style="json" if json else ""
+    )
+    if not rows and not json:
+        current.out.say("nothing found")
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands into the tree."""
+    app.command("list")(list_accounts)
+    app.command("show")(show)
+    app.command("set")(set_values)
+    app.command("unset")(unset_values)
+    app.command("edit")(edit)
+    app.command("stage")(stage)
+    app.command("search")(search)

@@ -1,0 +1,105 @@
+"""The command tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crmctl import __version__
+from crmctl.cli.session import Session
+
+HELP = """A team's customers as Markdown and YAML files in git.
+
+Start with `crmctl init`, `crmctl new`, `crmctl import`; live with `list`, `show`, `log`, `today`.
+"""
+
+
+def group(help_text: str) -> typer.Typer:
+    """A noun with verbs."""
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+app = group(HELP)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"crmctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(
+            "--workspace",
+            "-C",
+            metavar="DIR",
+            help="Work in this workspace instead of the current folder.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more about what is done.")
+    ] = False,
+    color: Annotated[
+        str, typer.Option("--color", metavar="WHEN", help="auto, always or never.")
+    ] = "auto",
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[  # noqa: ARG001  its callback does the work
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+    current = Session(workspace, quiet=quiet, color=color)
+    current.verbose, current.debug = verbose, debug
+    ctx.obj = current
+
+
+def build() -> typer.Typer:
+    """The app with every command registered."""
+    from crmctl.cli import (
+        accounts,
+        check,
+        contacts,
+        deals,
+        doctor,
+        imports,
+        interactions,
+        review,
+        score,
+        setup,
+        tasks,
+        upkeep,
+        workflows,
+    )
+
+    for module in (
+        setup,
+        accounts,
+        interactions,
+        contacts,
+        deals,
+        tasks,
+        imports,
+        upkeep,
+        score,
+        workflows,
+        review,
+        check,
+        doctor,
+    ):
+        module.register(app)
+    return app

@@ -1,0 +1,78 @@
+"""What every command shares: the workspace, the output, and the one way to carry a plan out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from crmctl.render.terminal import Output
+    from crmctl.workspace.changes import ChangeSet
+    from crmctl.workspace.workspace import Workspace
+
+
+class Session:
+    """One call of crmctl: its global options, and what they lead to, made when first used."""
+
+    def __init__(
+        self, folder: Path | None = None, *, quiet: bool = False, color: str = "auto"
+    ) -> None:
+        self.folder = folder
+        self.quiet = quiet
+        self.color = color
+        self.verbose = False
+        self.debug = False
+
+    @cached_property
+    def ws(self) -> Workspace:
+        from crmctl.workspace.workspace import Workspace
+
+        return Workspace.find(self.folder)
+
+    @cached_property
+    def out(self) -> Output:
+        from crmctl.render.terminal import Output
+
+        return Output(quiet=self.quiet, color=self.color)
+
+    def carry_out(
+        self,
+        command: str,
+        plan: Callable[[], ChangeSet],
+        *,
+        dry_run: bool,
+        commit: bool = False,
+        subject: str = "",
+    ) -> ChangeSet:
+        """Make a plan and write it under the lock, or print it with ``dry_run``. Says which files were touched."""
+        if dry_run:
+            changes = plan()
+            self.out.diff(changes)
+            self.out.say(_counted(changes, "would be "))
+            return changes
+        if commit:
+            self.ws.git.refuse_if_busy()
+        with self.ws.writing(command) as run:
+            changes = plan()
+            self.ws.apply(changes, run)
+            if commit and changes:
+                self.ws.commit(changes.paths, run, subject or command)
+        self.out.changed(changes)
+        if not changes:
+            self.out.say("nothing to do")
+        return changes
+
+
+def _counted(changes: ChangeSet, would: str = "") -> str:
+    counts = [f"{number} {would}{word}" for word, number in changes.summary().items() if number]
+    return ", ".join(counts) if counts else "nothing to do"
+
+
+def session(ctx: typer.Context) -> Session:
+    """The session of the command that is running."""
+    found = ctx.find_object(Session)
+    return found if found is not None else Session()

@@ -1,0 +1,1 @@
+"""What the records of an account say: health, fit, relationships, qualification and signals, each with its evidence."""

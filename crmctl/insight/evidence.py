@@ -1,0 +1,241 @@
+"""What scoring needs of an account's files, condensed and free of today's date, so that it can be kept.
+
+Reading the files is the dear part of scoring. As long as they do not change, this is what is remembered
+of them: who said something when, tickets, answers, deals, goals, and where each of them stands.
+
+A source is ``path:line`` for a line of traffic and ``path#field`` for a field of front matter; the line of
+a field is looked up only when somebody wants to see it (`crmctl.insight.citing`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from crmctl.insight.weights import KEPT_DAYS
+from crmctl.model.record import PERSON, Account, Event, Record
+
+MOOD = {"positive": 1, "neutral": 0, "negative": -1}
+TALK = frozenset({"call", "meeting", "email", "chat", "note"})
+WRITTEN = frozenset({"email", "chat"})
+DATES = ("started", "first_value", "notice_given", "payment_overdue_since", "renewal")
+
+
+class Talk(NamedTuple):
+    """One conversation. ``day`` is an ordinal (`datetime.date.toordinal`), as everywhere in this module."""
+
+    day: int
+    type: str
+    direction: str
+    people: list[str]
+    mood: int | None
+    source: str
+
+    @property
+    def heard(self) -> bool:
+        """Whether they took part: mail and chat that only we wrote may never have been read."""
+        return not (self.type in WRITTEN and self.direction == "out")
+
+
+class Ticket(NamedTuple):
+    """One support ticket; None where the system does not say."""
+
+    day: int
+    closed: int | None
+    open: bool | None
+    status: str
+    priority: str
+    escalated: bool | None
+    reopened: int | None
+    source: str
+
+
+class Answer(NamedTuple):
+    """One answer to a survey, 0 to 10."""
+
+    day: int
+    person: str
+    score: int
+    source: str
+
+
+class Person(NamedTuple):
+    """One contact; ``left`` is the day of leaving the company, ``mood`` the attitude people noted."""
+
+    id: str
+    roles: list[str]
+    left: int | None
+    mood: int | None
+    source: str
+
+
+class Deal(NamedTuple):
+    """One opportunity."""
+
+    id: str
+    type: str
+    status: str
+    probability: int | None
+    close: int | None
+    source: str
+
+
+class Goal(NamedTuple):
+    """One thing the customer wants to reach."""
+
+    name: str
+    baseline: float | None
+    target: float | None
+    current: float | None
+    due: int | None
+
+
+@dataclass(slots=True)
+class Evidence:
+    """One account's. ``dates`` are the days of `DATES`; ``where`` says who states a profile field."""
+
+    slug: str
+    name: str
+    seats: int | None = None
+    dates: dict[str, int] = field(default_factory=dict)
+    where: dict[str, str] = field(default_factory=dict)
+    talks: list[Talk] = field(default_factory=list)
+    tickets: list[Ticket] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
+    deals: list[Deal] = field(default_factory=list)
+    goals: list[Goal] = field(default_factory=list)
+
+    def as_json(self) -> list[Any]:
+        """Plain lists for `json`, without the names of fields, which ten thousand accounts would repeat."""
+        return [getattr(self, name) for name in self.__slots__]
+
+    @classmethod
+    def from_json(cls, data: list[Any]) -> Evidence:
+        """`as_json`, taken back."""
+        slug, name, seats, dates, where, *lists = data
+        kinds = (Talk, Ticket, Answer, Person, Deal, Goal)
+        rows = [[kind(*row) for row in each] for kind, each in zip(kinds, lists, strict=True)]
+        return cls(slug, name, seats, dates, where, *rows)
+
+
+def gather(account: Account, today: dt.date) -> Evidence:
+    """What the account's records say, without what is too old for any window (`KEPT_DAYS`).
+
+    Of each person's conversations, and of the tickets, the latest is kept however old it is.
+    """
+    profile = account.profile
+    found = Evidence(account.slug, profile.title)
+    seats = profile.number("seats")
+    found.seats = None if seats is None else int(seats)
+    for name in (*DATES, "seats", "goals"):
+        value, by = profile.stated(name)
+        if value is not None:
+            found.where[name] = _field(profile, name, by)
+            if isinstance(value, dt.date):
+                found.dates[name] = value.toordinal()
+    found.people = [_person(record) for record in account.contacts.values() if not record.deleted]
+    found.deals = [_deal(record) for record in account.deals.values() if not record.deleted]
+    found.goals = [_goal(row) for row in profile.items("goals")]
+    talks = [talk for record in account.interactions if (talk := _talk(record))]
+    for event in account.events:
+        _sort_in(event, found, talks)
+    oldest = today.toordinal() - KEPT_DAYS
+    found.talks = _recent(talks, oldest)
+    latest = max((ticket.day for ticket in found.tickets), default=0)
+    found.tickets = [
+        t for t in found.tickets if max(t.day, t.closed or 0) >= min(oldest, latest) or t.open
+    ]
+    return found
+
+
+def _field(record: Record, name: str, by: str | None) -> str:
+    return f"{record.path}#{name if by in {None, PERSON} else f'sources.{by}.{name}'}"
+
+
+def _person(record: Record) -> Person:
+    left = record.date("left")
+    return Person(
+        record.id,
+        [str(role) for role in record.items("roles")],
+        None if left is None else left.toordinal(),
+        MOOD.get(record.text("sentiment")),
+        record.path,
+    )
+
+
+def _deal(record: Record) -> Deal:
+    chance, close = record.get("probability"), record.date("close")
+    return Deal(
+        record.id,
+        record.text("type"),
+        record.text("status") or "open",
+        chance if isinstance(chance, int) else None,
+        None if close is None else close.toordinal(),
+        record.path,
+    )
+
+
+def _goal(row: dict[str, Any]) -> Goal:
+    due = row.get("due")
+    return Goal(
+        str(row.get("name", "")),
+        *(_float(row.get(key)) for key in ("baseline", "target", "current")),
+        due.toordinal() if isinstance(due, dt.date) else None,
+    )
+
+
+def _float(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, Decimal)) else None
+
+
+def _talk(record: Record) -> Talk | None:
+    at = record.time("at")
+    if at is None or record.deleted:
+        return None
+    people = [str(person) for person in record.items("with")]
+    mood = MOOD.get(record.text("sentiment"))
+    day = at.date().toordinal()
+    return Talk(day, record.text("type"), record.text("direction"), people, mood, record.path)
+
+
+def _sort_in(event: Event, found: Evidence, talks: list[Talk]) -> None:
+    data, at = event.data, event.at
+    if at is None or data.get("deleted"):
+        return
+    day, source = at.date().toordinal(), f"{event.path}:{event.line}"
+    people = [str(person) for person in data.get("with") or ()]
+    if event.type == "ticket":
+        closed = data.get("closed_at")
+        found.tickets.append(
+            Ticket(
+                day,
+                closed.date().toordinal() if closed is not None else None,
+                data.get("open"),
+                str(data.get("status") or ""),
+                str(data.get("priority") or ""),
+                data.get("escalated"),
+                data.get("reopened"),
+                source,
+            )
+        )
+    elif event.type == "survey":
+        if data.get("score") is not None:
+            found.answers.append(Answer(day, people[0] if people else event.id, data["score"], source))
+    elif event.type in TALK:
+        talks.append(Talk(day, event.type, str(data.get("direction") or ""), people, None, source))
+
+
+def _recent(talks: list[Talk], oldest: int) -> list[Talk]:
+    talks.sort(key=lambda t: (t.day, t.source))
+    kept, seen = [], set()
+    for talk in reversed(talks):
+        new = talk.heard and not seen.issuperset(talk.people or ("",))
+        if talk.heard:
+            seen.update(talk.people or ("",))
+        if talk.day >= oldest or new:
+            kept.append(talk)
+    kept.reverse()
+    return kept

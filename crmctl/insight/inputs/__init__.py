@@ -1,0 +1,1 @@
+"""The measured inputs of the health score, one module a factor."""

@@ -1,0 +1,29 @@
+"""What a measured input is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Fact(NamedTuple):
+    """One measured input. ``value`` is None when unknown; ``note`` then says why.
+
+    ``as_of`` is the date of what was measured, ``source`` where it stands.
+    """
+
+    value: float | None
+    as_of: dt.date | None = None
+    source: str = ""
+    note: str = ""
+
+
+Facts = dict[str, Fact]
+# (day, value) by measure, oldest first, one a day; days are ordinals.
+Series = Mapping[str, list[tuple[int, float]]]
+
+
+def unknown(note: str) -> Fact:
+    """Nothing, and why."""
+    return Fact(None, note=note)

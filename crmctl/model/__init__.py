@@ -1,0 +1,1 @@
+"""The records, their fields, and the errors: plain data, no I/O."""

@@ -1,0 +1,1 @@
+"""Rendering: reviews and documents, and what commands print."""

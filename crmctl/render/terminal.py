@@ -1,0 +1,215 @@
+"""What commands print: tables for people, tab-separated values for pipes, JSON and CSV for programs.
+
+All text from files passes the cleaner of its door here. Results go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from crmctl.model import text
+
+if TYPE_CHECKING:
+    from crmctl.workspace.changes import ChangeSet
+
+# rich lays a table out in about a millisecond a row: beyond this the plain form is kinder.
+RICH_ROWS = 200
+Cell = str | None
+
+
+def wants_color(stream: TextIO, mode: str = "auto") -> bool:
+    """Whether to colour: --color, then NO_COLOR, CLICOLOR_FORCE/FORCE_COLOR, TERM=dumb, then the terminal."""
+    if mode != "auto":
+        return mode == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("CLICOLOR_FORCE", "0") != "0" or os.environ.get("FORCE_COLOR", "0") != "0":
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+class Output:
+    """Where one command prints. ``style`` is ``people``, ``tsv``, ``json`` or ``csv``."""
+
+    def __init__(
+        self, *, quiet: bool = False, color: str = "auto", out: TextIO | None = None
+    ) -> None:
+        self.out = out or sys.stdout
+        self.err = sys.stderr
+        self.quiet = quiet
+        self.color = wants_color(self.out, color)
+        self.people = self.out.isatty()
+
+    # --- results
+
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, style: str = ""
+    ) -> None:
+        """Rows of text cells. A terminal gets a table, a pipe tab-separated values without a header."""
+        if style == "csv":
+            writer = csv.writer(self.out, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows([text.csv_cell(cell or "") for cell in row] for row in rows)
+            return
+        cells = [[cell or "" for cell in row] for row in rows]
+        if self.people and len(cells) <= RICH_ROWS:
+            self._rich(columns, cells)
+        elif self.people:
+            self._aligned(columns, cells)
+        else:
+            self.out.write("".join(map(_tabbed, cells)))
+
+    def json(self, value: Any) -> None:
+        """One JSON document; text is escaped by JSON itself."""
+        from crmctl.workspace.index import plain
+
+        json.dump(plain(value), self.out, ensure_ascii=not self.people, indent=2)
+        self.out.write("\n")
+
+    def records(
+        self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, style: str = ""
+    ) -> None:
+        """Records as a table of ``columns``, or as JSON with every key."""
+        if style == "json":
+            self.json(list(rows))
+        else:
+            self.table(
+                columns,
+                ([_cell(row.get(column)) for column in columns] for row in rows),
+                style=style,
+            )
+
+    def line(self, message: str = "", *, style: str = "") -> None:
+        """One line of a result."""
+        self._write(self.out, message, style)
+
+    def document(self, markdown: str) -> None:
+        """A Markdown document: laid out on a terminal, as it is in a pipe."""
+        if not self.people:
+            self.out.write(text.terminal(markdown, len(markdown) * 8))
+            return
+        from rich.markdown import Markdown
+
+        clean = text.terminal(markdown, len(markdown) * 8)
+        self._console().print(Markdown(clean, hyperlinks=False))
+
+    def diff(self, changes: ChangeSet) -> None:
+        """What a plan would change, as a unified diff."""
+        for line in changes.diff().splitlines():
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+            self._write(self.out, line, style)
+
+    # --- everything else
+
+    def say(self, message: str) -> None:
+        """Something a person wants to know and a program does not; silent with --quiet."""
+        if not self.quiet:
+            self._write(self.err, message)
+
+    def warn(self, message: str) -> None:
+        """Something that needs a look; printed even with --quiet."""
+        self._write(self.err, message)
+
+    def changed(self, changes: ChangeSet) -> None:
+        """The files a command touched."""
+        for change in changes:
+            word = (
+                "created" if change.old is None else "deleted" if change.new is None else "changed"
+            )
+            self.say(f"{word} {change.path}")
+
+    # --- forms
+
+    def _write(self, stream: TextIO, message: str, style: str = "") -> None:
+        clean = text.terminal(message, 100_000)
+        if style and self.color and stream is self.out:
+            from rich.text import Text
+
+            self._console().print(Text(clean, style=style), soft_wrap=True)
+        else:
+            stream.write(clean + "\n")
+
+    def _console(self) -> Any:
+        from rich.console import Console
+
+        return Console(
+            file=self.out,
+            no_color=not self.color,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            soft_wrap=False,
+        )
+
+    def _rich(self, columns: Sequence[str], rows: list[list[str]]) -> None:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+        for place, column in enumerate(columns):
+            number = bool(rows) and all(_numeric(row[place]) for row in rows)
+            table.add_column(
+                Text(column),
+                justify="right" if number else "left",
+                overflow="ellipsis",
+                no_wrap=True,
+            )
+        for row in rows:
+            table.add_row(
+                *(Text(text.one_line(cell, 500), style=STYLES.get(cell, "")) for cell in row)
+            )
+        self._console().print(table)
+
+    def _aligned(self, columns: Sequence[str], rows: list[list[str]]) -> None:
+        width = shutil.get_terminal_size().columns
+        clean = [[text.one_line(cell, 60) for cell in row] for row in [list(columns), *rows]]
+        widths = [max(map(len, cells)) for cells in zip(*clean, strict=True)]
+        for row in clean:
+            line = "  ".join(
+                cell.ljust(size) for cell, size in zip(row, widths, strict=True)
+            ).rstrip()
+            self.out.write(line[:width] + "\n")
+
+
+STYLES = {
+    "excellent": "green",
+    "good": "green",
+    "at_risk": "yellow",
+    "critical": "red",
+    "churn_risk": "red",
+    "error": "red",
+    "warning": "yellow",
+}
+
+
+def _tabbed(row: list[str]) -> str:
+    line = "\t".join(row)
+    # One look at the whole line is much cheaper than one at every cell, and nearly every line is harmless.
+    if line.count("\t") == len(row) - 1 and line.replace("\t", "").isprintable():
+        return line + "\n"
+    return "\t".join(text.one_line(cell, 100_000) for cell in row) + "\n"
+
+
+def _numeric(cell: str) -> bool:
+    return not cell or cell.replace(",", "").replace(".", "", 1).lstrip("-").isdigit()
+
+
+def _cell(value: Any) -> str:
+    from crmctl.workspace.index import plain
+
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_cell(item) for item in value)
+    if isinstance(value, Mapping):
+        return " ".join(f"{k}={_cell(v)}" for k, v in value.items())
+    return str(plain(value))

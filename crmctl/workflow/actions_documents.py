@@ -1,0 +1,45 @@
+"""Actions that render a document into ``plans/``; it is the team's from then on."""
+
+from __future__ import annotations
+
+from crmctl.workflow.occasion import Done, Occasion, document, task
+
+RESEARCH_LASTS_DAYS = 90
+
+
+def research_company(occasion: Occasion) -> Done:
+    """A research brief with what is known and what is not, and a task to fill it in.
+
+    The second contact of a company needs no second brief: one of the last 90 days is taken.
+    """
+    recent = occasion.earlier("research_company", RESEARCH_LASTS_DAYS)
+    if recent is not None:
+        return Done("researched already", recent.path)
+    brief, writes = document(occasion, "research-brief", {})
+    steps = [
+        f"Fill in {brief}",
+        "Put what you learn into the profile: industry, employees, technologies, business_intelligence",
+        "Name whom to reach first, and why now",
+    ]
+    title = f"Research {occasion.company}"
+    path, more = task(occasion, title, days=3, steps=steps, step="research")
+    due = path.rsplit("/", 1)[1][:10]
+    return Done(f"research brief, and a task due {due}", brief, (*writes, *more))
+
+
+def create_intervention_plan(occasion: Occasion) -> Done:
+    """A plan to win the account back: evidence, causes, steps with owners and dates, when it is over."""
+    extra = {
+        "call_due": occasion.due(2),
+        "cause_due": occasion.due(5),
+        "agree_due": occasion.due(10),
+        "review_due": occasion.due(30),
+    }
+    path, writes = document(occasion, "intervention-plan", extra)
+    return Done("intervention plan", path, writes)
+
+
+def identify_expansion_use_cases(occasion: Occasion) -> Done:
+    """A brief on where more use would pay for the customer, and whom to ask."""
+    path, writes = document(occasion, "expansion-brief", {"talk_due": occasion.due(10)})
+    return Done("expansion brief", path, writes)

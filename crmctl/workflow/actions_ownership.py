@@ -1,0 +1,88 @@
+"""Actions that state something in the account itself: its owner, its fit, a deal.
+
+What crmctl works out stands in the block ``sources.crmctl`` of the profile, so a person's value always
+goes before it. A deal is people's from the moment it exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crmctl.insight import icp
+from crmctl.insight.weights import load_weights
+from crmctl.workflow.occasion import Done, NotYet, Occasion, task
+from crmctl.workspace import authoring, files, paths, splice
+from crmctl.workspace.changes import FileChange
+from crmctl.workspace.measures import Measure, decimal
+
+SYSTEM = "crmctl"
+EXPANSION = "expansion"
+
+
+def score_icp_fit(occasion: Occasion) -> Done:
+    """States ``icp_fit`` and ``icp_tier`` and measures ``icp.score``; waits while too little is known."""
+    fit = icp.score(occasion.account.profile, load_weights(occasion.ws.root).icp)
+    if fit.score is None:
+        raise NotYet(f"no fit yet: {fit.reason}")
+    value = icp.shown(fit.score)
+    slug = occasion.account.slug
+    measure = Measure(slug, "icp.score", occasion.today, decimal(fit.score), SYSTEM)
+    write = _state(occasion, {"icp_fit": value, "icp_tier": fit.tier})
+    return Done(f"fit {value} of 100, {fit.tier}", occasion.account.profile.path, write, (), (measure,))
+
+
+def assign_owner(occasion: Occasion) -> Done:
+    """States the owner of an account that has none: the default owner, else who has the fewest accounts.
+
+    A team of nobody has a task to choose somebody.
+    """
+    profile = occasion.account.profile
+    if profile.get("owner") is not None:
+        return Done(f"{occasion.owner} owns it already", profile.path)
+    member = occasion.ws.config.member(occasion.ws.config.default_owner) or occasion.least_loaded()
+    if member is not None:
+        return Done(f"owner {member.id}", profile.path, _state(occasion, {"owner": member.id}))
+    steps = [
+        f"crmctl set {occasion.account.slug} owner=…",
+        "List the team under team: in crmctl.yaml, and accounts are assigned by themselves",
+    ]
+    path, writes = task(occasion, f"Choose an owner for {occasion.company}", days=1, steps=steps)
+    return Done("task to choose an owner: crmctl.yaml names no team", path, writes)
+
+
+def create_expansion(occasion: Occasion) -> Done:
+    """An open deal of type expansion in the first stage, without an amount; one that is open is enough."""
+    account = occasion.account
+    for deal in account.deals.values():
+        if deal.text("status") in ("", "open") and EXPANSION in deal.text("type").casefold():
+            return Done("an expansion is open already", deal.path)
+    path = paths.deal(account.slug, f"{EXPANSION}-{occasion.id}")
+    if files.read(occasion.ws.root, path) is not None:
+        return Done("deal", path)
+    stages = occasion.ws.config.deal_stages
+    values = {
+        "name": f"Expansion at {occasion.company}",
+        "stage": stages[0] if stages else "qualification",
+        "status": "open",
+        "opened": occasion.today,
+        "type": EXPANSION,
+        "owner": occasion.assignee or None,
+        "next_step": "Talk through the expansion brief with the account team",
+        "next_step_due": occasion.due(10),
+        "description": f"Opened by the workflow {occasion.name}. {occasion.episode.because}",
+    }
+    raw = authoring.draft(occasion.ws, path, values)
+    write = FileChange(path, None, raw, f"{occasion.name}: {occasion.action}")
+    return Done(f"deal in stage {values['stage']}", path, (write,))
+
+
+def _state(occasion: Occasion, values: Mapping[str, Any]) -> tuple[FileChange, ...]:
+    """The profile with values stated in crmctl's own block."""
+    path = occasion.account.profile.path
+    old = occasion.current(path)
+    if old is None:
+        return ()
+    edits = [splice.Set(("sources", SYSTEM, name), value) for name, value in values.items()]
+    new = splice.edit(old, edits, path=path)
+    return (FileChange(path, old, new, f"{occasion.name}: {occasion.action}"),)

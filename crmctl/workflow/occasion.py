@@ -1,0 +1,197 @@
+"""What an action gets (`Occasion`) and what it gives back (`Done`): actions plan, they never write.
+
+Whatever an action makes is named by a hash of account, workflow, episode and action. So a run that is
+killed and starts again, even on another day, finds what it made and makes nothing twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from crmctl.model.errors import CrmError
+from crmctl.model.text import one_line
+from crmctl.workflow import outbox
+from crmctl.workflow.episodes import DONE, Episode, Outcome
+from crmctl.workspace import authoring, files, paths, templates
+from crmctl.workspace.changes import ChangeSet, FileChange
+
+if TYPE_CHECKING:
+    from crmctl.model.record import Account, Record
+    from crmctl.workflow.definition import Workflow
+    from crmctl.workspace.config import Member
+    from crmctl.workspace.measures import Measure
+    from crmctl.workspace.workspace import Workspace
+
+SATURDAY = 5
+
+
+class NotYet(CrmError):
+    """The action cannot be done with what is known now; it is tried again, quietly, on every run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an action did, in words, and what must be written for it."""
+
+    text: str
+    path: str = ""
+    writes: tuple[FileChange, ...] = ()
+    messages: tuple[outbox.Message, ...] = ()
+    measures: tuple[Measure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """One action of one episode. ``changes`` holds what earlier actions of the run planned; read it only."""
+
+    ws: Workspace
+    account: Account
+    name: str
+    workflow: Workflow
+    episode: Episode
+    history: Sequence[Episode]
+    action: str
+    changes: ChangeSet
+    describe: Callable[[Account], Mapping[str, Any]]
+    least_loaded: Callable[[], Member | None]
+
+    @property
+    def id(self) -> str:
+        """Eight hex digits that name everything this action makes on this occasion."""
+        parts = [self.account.slug, self.name, self.episode.key, self.action]
+        return sha256(json.dumps(parts).encode()).hexdigest()[:8]
+
+    @property
+    def today(self) -> dt.date:
+        return self.ws.today
+
+    @property
+    def company(self) -> str:
+        """The account's name, clean and on one line."""
+        return one_line(self.account.profile.title, 80)
+
+    @property
+    def subject(self) -> Record | None:
+        """The record whose appearance opened the episode, None for a state trigger."""
+        folder, _, identity = self.episode.key.partition("/")
+        found = {"contacts": self.account.contacts, "deals": self.account.deals}.get(folder, {})
+        return found.get(identity)
+
+    @property
+    def owner(self) -> str:
+        """The team id (or, of somebody unknown, the name) of who owns the account; "" for nobody."""
+        return self.member_id(self.account.profile.text("owner"))
+
+    @property
+    def assignee(self) -> str:
+        """Who gets the work: the workflow's own owner, else the account's, else the default owner."""
+        chosen = self.workflow.owner or self.account.profile.text("owner")
+        return self.member_id(chosen or self.ws.config.default_owner)
+
+    def member_id(self, text: str) -> str:
+        """The team id that an owner's id, name, address or system id stands for."""
+        member = self.ws.config.member(text) if text else None
+        return member.id if member else one_line(text, 80)
+
+    def current(self, path: str) -> bytes | None:
+        """What a file holds once everything planned so far is written."""
+        return self.changes.current(path, files.read(self.ws.root, path))
+
+    def due(self, days: int) -> dt.date:
+        """So many days from now, or as the workflow says; a weekend moves to Monday."""
+        chosen = self.workflow.due_in_days
+        day = self.today + dt.timedelta(days=days if chosen is None else chosen)
+        return day + dt.timedelta(days=max(0, 7 - day.weekday()) if day.weekday() >= SATURDAY else 0)
+
+    def made(self, folder: str) -> str:
+        """The path of what this action made before it could be recorded; "" if there is nothing."""
+        place = f"{paths.ACCOUNTS}/{self.account.slug}/{folder}"
+        try:
+            names = os.listdir(self.ws.root / place)
+        except FileNotFoundError:
+            return ""
+        return next((f"{place}/{n}" for n in sorted(names) if n.endswith(f"-{self.id}.md")), "")
+
+    def earlier(self, action: str, within_days: int) -> Outcome | None:
+        """What the same action did lately in this account, whatever the occasion."""
+        since = self.today - dt.timedelta(days=within_days)
+        found = [e for e in self.history if e.opened >= since and e is not self.episode]
+        outcomes = [e.actions[action] for e in found if action in e.actions]
+        return next((o for o in reversed(outcomes) if o.state == DONE and o.path), None)
+
+
+def task(
+    occasion: Occasion,
+    title: str,
+    *,
+    days: int,
+    steps: Sequence[str] = (),
+    contacts: Sequence[str] = (),
+    priority: str = "normal",
+    step: str | None = None,
+    owner: str | None = None,
+) -> tuple[str, tuple[FileChange, ...]]:
+    """(path, writes) of a task with an owner and a due date; nothing to write when it is there already."""
+    path = occasion.made("tasks")
+    if path:
+        return path, ()
+    due = occasion.due(days)
+    slug = paths.slug(occasion.action.replace("_", "-"), fallback="task", limit=40)
+    path = paths.task(occasion.account.slug, due, slug, occasion.id)
+    values = {
+        "title": one_line(title, 160),
+        "owner": (occasion.assignee if owner is None else owner) or None,
+        "due": due,
+        "status": "open",
+        "priority": priority,
+        "with": list(contacts),
+        "step": step,
+        "workflow": occasion.name,
+        "episode": occasion.episode.key,
+        "reason": occasion.episode.because,
+    }
+    body = "".join(f"- [ ] {line}\n" for line in steps)
+    raw = authoring.draft(occasion.ws, path, values, body=body)
+    return path, (FileChange(path, None, raw, f"{occasion.name}: {occasion.action}"),)
+
+
+def document(
+    occasion: Occasion, template: str, extra: Mapping[str, Any]
+) -> tuple[str, tuple[FileChange, ...]]:
+    """(path, writes) of a document rendered into ``plans/``; nothing to write when it is there already."""
+    path = occasion.made("plans")
+    if path:
+        return path, ()
+    name = f"{occasion.today.isoformat()}-{template}-{occasion.id}"
+    path = paths.plan(occasion.account.slug, name)
+    context = {
+        **occasion.describe(occasion.account),
+        "workflow": occasion.name,
+        "because": occasion.episode.because,
+        "assignee": occasion.assignee,
+        **extra,
+    }
+    raw = templates.render(occasion.ws.root, template, context).encode()
+    return path, (FileChange(path, None, raw, f"{occasion.name}: {occasion.action}"),)
+
+
+def message(
+    occasion: Occasion, to: Sequence[str], subject: str, lines: Sequence[str]
+) -> outbox.Message:
+    """A message to colleagues, cleaned, under the one key of this action on this occasion."""
+    clean_subject, body = outbox.clean(subject, lines)
+    parts = (occasion.account.slug, occasion.name, occasion.episode.key, occasion.action)
+    return outbox.Message(
+        outbox.key(*parts),
+        tuple(dict.fromkeys(filter(None, to))),
+        clean_subject,
+        body,
+        *parts,
+        occasion.ws.now.isoformat().replace("+00:00", "Z"),
+    )

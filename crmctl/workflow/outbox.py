@@ -1,0 +1,95 @@
+"""``.git/crmctl/outbox/<key>.json``: messages that are due, each on disk before anything says it was made.
+
+A message's key is made of its episode and action, so the same occasion always gives the same file: a run
+that was killed and starts again finds its message there. An entry stays, so its key stays known.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from crmctl.model import text
+from crmctl.model.errors import CrmError, Problem
+from crmctl.workspace import atomic
+
+MAX_TEXT = 4000
+_KEY_DIGITS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to colleagues, as clean text. ``to`` holds team ids; empty when nobody is responsible."""
+
+    key: str
+    to: tuple[str, ...]
+    subject: str
+    body: str
+    account: str
+    workflow: str
+    episode: str
+    action: str
+    created: str
+
+
+def key(account: str, workflow: str, episode: str, action: str) -> str:
+    """The name of the one message of an action on an occasion."""
+    parts = json.dumps([account, workflow, episode, action])
+    return sha256(parts.encode()).hexdigest()[:_KEY_DIGITS]
+
+
+def clean(subject: str, lines: Iterable[str]) -> tuple[str, str]:
+    """Subject and body without control characters, each of ``lines`` staying one line."""
+    body = "\n".join(text.one_line(line, 500) for line in lines)
+    return text.one_line(subject, 160), text.terminal(body, MAX_TEXT)
+
+
+def write(state_dir: Path, messages: Iterable[Message]) -> list[Message]:
+    """Put messages on disk, durably; those that were there already are left alone. Returns the new ones.
+
+    The caller holds the workspace lock.
+    """
+    new = []
+    for message in messages:
+        folder = _folder(state_dir)
+        if (folder / f"{message.key}.json").exists():
+            continue
+        data = json.dumps(asdict(message), ensure_ascii=False, indent=1) + "\n"
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                atomic.replace(descriptor, f"{message.key}.json", data.encode(), mode=0o600)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise CrmError(f"cannot write to {folder}: {error.strerror}; nothing was changed") from error
+        new.append(message)
+    return new
+
+
+def waiting(state_dir: Path) -> tuple[list[Message], list[Problem]]:
+    """All messages in the outbox, oldest first, and the entries that cannot be read."""
+    messages: list[Message] = []
+    problems: list[Problem] = []
+    for source in sorted((state_dir / "outbox").glob("*.json")):
+        try:
+            messages.append(_message(json.loads(source.read_bytes())))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            problems.append(Problem(str(source), 0, "", f"is no message: {error}", "outbox"))
+    return sorted(messages, key=lambda m: (m.created, m.account, m.workflow, m.key)), problems
+
+
+def _message(data: dict[str, Any]) -> Message:
+    values = {f.name: data[f.name] for f in fields(Message)}
+    return Message(**{**values, "to": tuple(values["to"])})
+
+
+def _folder(state_dir: Path) -> Path:
+    folder = state_dir / "outbox"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder

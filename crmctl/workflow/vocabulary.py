@@ -1,0 +1,232 @@
+"""The names an expression may use and what kind of value each is: expressions are checked before they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from crmctl.model.schema import ACCOUNT
+from crmctl.workflow.expression import (
+    FUNCTIONS,
+    Call,
+    Compare,
+    Constant,
+    Expression,
+    ExpressionError,
+    Inverse,
+    Junction,
+    Name,
+    Node,
+    Operand,
+    suggestion,
+)
+
+OWN = "field."
+USAGE = "usage."
+STATUSES = ("excellent", "good", "at_risk", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One name: ``kind`` is number, score (0 to 100), ratio, days, date, text, bool, list or any."""
+
+    name: str
+    kind: str
+    doc: str
+    choices: tuple[str, ...] = ()
+
+
+COMPUTED = (
+    Term("health_score", "score", "health as `crmctl score` computes it, 0 to 100"),
+    Term("health_status", "text", "the status of that health", STATUSES),
+    Term("health_coverage", "ratio", "share of the health score that data stands behind"),
+    Term("usage_growth", "ratio", "usage now against the period before; 50% is half as much again"),
+    Term("usage.<metric>", "number", "the newest value of a usage metric, such as usage.active_users"),
+    Term("last_interaction", "date", "the last conversation: call, meeting, mail or chat"),
+    Term("contacts", "number", "contacts who have not left"),
+    Term("champions", "number", "contacts in the role champion who have not left"),
+    Term("decision_makers", "number", "contacts in the role decision_maker who have not left"),
+    Term("open_deals", "number", "deals that are open"),
+    Term("open_tasks", "number", "tasks that are open"),
+    Term("overdue_tasks", "number", "open tasks whose due date has passed"),
+    Term("open_tickets", "number", "support tickets that are open"),
+    Term("field.<name>", "any", "a field of the team's own in the profile, such as field.tier"),
+)
+_FIELD_KINDS = {
+    "int": "number",
+    "decimal": "number",
+    "date": "date",
+    "datetime": "date",
+    "bool": "bool",
+}
+_CONSTANT_FITS = {
+    "number": {"number", "score", "ratio", "days"},
+    "percent": {"ratio"},
+    "duration": {"days"},
+    "date": {"date"},
+    "word": {"text", "list"},
+    "string": {"text", "list"},
+}
+_EXAMPLES = {
+    "number": "a number such as 5",
+    "score": "a number from 0 to 100",
+    "ratio": "a percentage such as 50%",
+    "days": "a number of days such as 30d",
+    "date": "a date such as 2026-03-31",
+    "text": "a word or text in quotes",
+    "bool": "true or false",
+    "list": "a word or text in quotes",
+}
+
+
+@lru_cache(maxsize=1)
+def terms() -> dict[str, Term]:
+    """Every name by itself: computed values, then the fields of an account that are no maps."""
+    found = {term.name: term for term in COMPUTED}
+    for field in ACCOUNT:
+        if field.kind != "map":
+            kind = "list" if field.many else _FIELD_KINDS.get(field.kind, "text")
+            found[field.name] = Term(field.name, kind, field.doc, field.choices)
+    return found
+
+
+def check(expression: Expression) -> list[str]:
+    """Warnings about an expression that is valid; `ExpressionError` for one that can never be meant."""
+    warnings: list[str] = []
+    _check(expression.root, warnings)
+    return warnings
+
+
+def _check(node: Node, warnings: list[str]) -> None:
+    match node:
+        case Junction():
+            for part in node.parts:
+                _check(part, warnings)
+        case Inverse():
+            _check(node.inner, warnings)
+        case Compare():
+            warnings += _compare(node)
+        case _:
+            _condition(node)
+
+
+def _condition(node: Operand) -> None:
+    """A value that stands alone must be true or false by itself."""
+    if isinstance(node, Constant):
+        raise ExpressionError(f"{node.text} alone is no condition; compare it with a field", node.column)
+    kind = _kind(node)
+    if kind not in ("bool", "any"):
+        name = node.function if isinstance(node, Call) else node.name
+        raise ExpressionError(
+            f"{name} alone is no condition; compare it with {_EXAMPLES[kind]}", node.column
+        )
+
+
+def _term(name: Name) -> Term:
+    known = terms()
+    for prefix, kind in ((USAGE, "number"), (OWN, "any")):
+        if name.name.startswith(prefix) and name.name.count(".") == 1:
+            return Term(name.name, kind, "")
+    if name.name in known:
+        return known[name.name]
+    hint = suggestion(name.name, _plain_names())
+    hint = hint or f"; a field of your own is written {OWN}{name.name.split('.')[0]}, text in quotes"
+    raise ExpressionError(f"nothing is called {name.name}{hint}", name.column)
+
+
+def _plain_names() -> Iterator[str]:
+    return (name for name in terms() if "<" not in name)
+
+
+def _kind(node: Operand) -> str:
+    if isinstance(node, Constant):
+        return node.kind
+    if isinstance(node, Name):
+        return _term(node).kind
+    if node.function not in FUNCTIONS:
+        hint = suggestion(node.function, FUNCTIONS) or f"; there are {', '.join(FUNCTIONS)}"
+        raise ExpressionError(f"there is no function {node.function}{hint}", node.column)
+    kind = _term(node.argument).kind
+    wanted = {"days_since": "date", "days_until": "date", "count": "list"}.get(node.function)
+    if wanted and kind not in (wanted, "any"):
+        raise ExpressionError(
+            f"{node.function} needs a {wanted}; {node.argument.name} is none", node.argument.column
+        )
+    return {"count": "number", "known": "bool"}.get(node.function, "days")
+
+
+def _compare(node: Compare) -> list[str]:
+    left, right = node.left, node.right
+    if isinstance(left, Constant):
+        if isinstance(right, Constant):
+            raise ExpressionError("compares two constants; name a field", node.column)
+        left, right = right, left
+    kind = _kind(left)
+    if kind == "any":
+        return []
+    _check_operator(node, left, kind)
+    if not isinstance(right, Constant):
+        return _same(kind, right)
+    if node.operator == "within":
+        if right.kind not in ("duration", "number"):
+            raise ExpressionError("within needs a duration such as 90d", right.column)
+        return []
+    if kind == "bool":
+        if str(right.value).lower() not in ("true", "false"):
+            raise ExpressionError(f"found {right.text}; allowed: true or false", right.column)
+        return []
+    if kind == "score" and right.kind == "percent":
+        return [f"{_label(left)} runs from 0 to 100, so {right.text} is {right.value}: write "
+                f"{right.text[:-1]}"]  # fmt: skip
+    if kind not in _CONSTANT_FITS[right.kind]:
+        raise ExpressionError(
+            f"{_label(left)} cannot be compared with {right.text}; write {_EXAMPLES[kind]}", right.column
+        )
+    _check_choice(left, right)
+    return _ratio_warning(left, kind, right)
+
+
+def _check_operator(node: Compare, left: Operand, kind: str) -> None:
+    allowed = {
+        "text": ("==", "!=", "contains"),
+        "bool": ("==", "!="),
+        "list": ("contains",),
+        "date": ("<", "<=", ">", ">=", "==", "!=", "within"),
+    }.get(kind, ("<", "<=", ">", ">=", "==", "!="))
+    if node.operator not in allowed:
+        raise ExpressionError(
+            f"{node.operator} does not suit {_label(left)}; allowed: {' '.join(allowed)}", node.column
+        )
+
+
+def _same(kind: str, right: Name | Call) -> list[str]:
+    numbers = {"number", "score", "days"}
+    other = _kind(right)
+    if other not in (kind, "any") and not {kind, other} <= numbers:
+        raise ExpressionError(f"{_label(right)} is another kind of value", right.column)
+    return []
+
+
+def _check_choice(left: Operand, right: Constant) -> None:
+    choices = _term(left).choices if isinstance(left, Name) else ()
+    word = str(right.value)
+    if choices and word.casefold() not in choices:
+        hint = suggestion(word, choices) or f"; allowed: {', '.join(choices)}"
+        raise ExpressionError(f"{_label(left)} is never {word}{hint}", right.column)
+
+
+def _ratio_warning(left: Operand, kind: str, right: Constant) -> list[str]:
+    if kind != "ratio" or right.kind != "number" or abs(float(str(right.value))) < 2:
+        return []
+    percent = f"{float(str(right.value)) * 100:,.0f}%"
+    return [f"{_label(left)} is a ratio, so {right.text} means {percent}; did you mean {right.text}%?"]
+
+
+def _label(node: Operand) -> str:
+    match node:
+        case Name():
+            return node.name
+        case Call():
+            return f"{node.function}({node.argument.name})"
+    return node.text

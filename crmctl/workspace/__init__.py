@@ -1,0 +1,1 @@
+"""The workspace on disk: YAML, documents, paths, the index, the lock and git."""

@@ -1,0 +1,187 @@
+"""``crmctl.yaml``: the team, whom to believe, how careful to be. No secrets, no addresses of servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from crmctl.model.errors import ConfigError, DamagedFile, Problem
+from crmctl.model.record import DEFAULT_RANKING, Ranking
+from crmctl.model.schema import FIELDS
+from crmctl.workspace import files, yamlio
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+CONFIG = "crmctl.yaml"
+T = TypeVar("T", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A part of a configuration file: unknown keys are mistakes, numbers are finite and never text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Member(Strict):
+    """One of us."""
+
+    id: Annotated[
+        str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="short name used as owner")
+    ]
+    name: Annotated[str, Field(description="full name")] = ""
+    email: Annotated[str, Field(description="work address")] = ""
+    manager: Annotated[str, Field(description="id of the manager, for escalations")] = ""
+    ids: Annotated[
+        dict[str, str],
+        Field(description="this person's id in each system, such as salesforce: 005…"),
+    ] = {}
+
+
+class Guards(Strict):
+    """When an import stops and asks."""
+
+    changed_share: Annotated[
+        float,
+        Field(
+            gt=0, le=1, description="stop when more than this share of the accounts would change"
+        ),
+    ] = 0.5
+    changed_at_least: Annotated[
+        int, Field(ge=0, description="but never below this many accounts")
+    ] = 20
+
+
+class Upkeep(Strict):
+    """When `check` calls a record stale or incomplete."""
+
+    stale_after_days: Annotated[
+        int, Field(ge=1, description="no conversation for so many days")
+    ] = 90
+    required: Annotated[
+        dict[str, list[str]],
+        Field(description="fields an account must have from a lifecycle stage on"),
+    ] = {
+        "prospect": ["domains"],
+        "opportunity": ["domains", "owner"],
+        "customer": ["domains", "owner", "arr", "renewal"],
+        "churn_risk": ["domains", "owner", "arr", "renewal"],
+    }
+
+
+class Config(Strict):
+    """The whole of ``crmctl.yaml``."""
+
+    company: Annotated[str, Field(description="our own name, as it stands in reviews")] = ""
+    our_domains: Annotated[
+        list[str], Field(description="our own mail domains: their people are not contacts")
+    ] = []
+    currency: Annotated[
+        str, Field(pattern="^[A-Z]{3}$", description="currency where a file states none")
+    ] = "USD"
+    team: Annotated[list[Member], Field(description="who we are")] = []
+    default_owner: Annotated[str, Field(description="who gets what nobody owns")] = ""
+    ranking: Annotated[list[str], Field(description="systems, the most believed first")] = list(
+        DEFAULT_RANKING
+    )
+    field_ranking: Annotated[
+        dict[str, list[str]],
+        Field(description="another order for one field, such as account.industry: [linkedin]"),
+    ] = {}
+    deal_stages: Annotated[
+        list[str], Field(description="stages of our sales process, in order")
+    ] = [
+        "qualification",
+        "discovery",
+        "validation",
+        "proposal",
+        "negotiation",
+    ]
+    free_mail: Annotated[
+        list[str], Field(description="further mail domains that belong to nobody")
+    ] = []
+    guards: Guards = Guards()
+    upkeep: Upkeep = Upkeep()
+
+    @field_validator("field_ranking")
+    @classmethod
+    def _known_fields(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name in value:
+            kind, _, field = name.partition(".")
+            if field not in FIELDS.get(kind, {}):
+                raise ValueError(f"{name} is no field; write kind.field, such as account.industry")
+        return value
+
+    @field_validator("team")
+    @classmethod
+    def _one_each(cls, value: list[Member]) -> list[Member]:
+        ids = [member.id for member in value]
+        if len(ids) != len(set(ids)):
+            raise ValueError("two members have the same id")
+        return value
+
+    def rank(self) -> Ranking:
+        """Whom to believe, in the form the records use."""
+        return Ranking(tuple(self.ranking), {k: tuple(v) for k, v in self.field_ranking.items()})
+
+    def member(self, text: str) -> Member | None:
+        """The member with this id, address, name, or id in some system (``salesforce:005…``)."""
+        system, _, key = text.partition(":")
+        for member in self.team:
+            if text.lower() in (member.id, member.email.lower(), member.name.lower()) or (
+                key and member.ids.get(system) == key
+            ):
+                return member
+        return None
+
+
+def load_config(root: Path) -> Config:
+    """The workspace's configuration; `ConfigError` lists everything that is wrong with it."""
+    return load_model(root, CONFIG, Config)
+
+
+def load_model(root: Path, path: str, model: type[T]) -> T:
+    """A YAML file checked against a pydantic model; `ConfigError` with file, line and field of every problem."""
+    raw = files.read(root, path)
+    if raw is None:
+        return model()
+    return parse_model(raw, path, model)
+
+
+def parse_model(raw: bytes, path: str, model: type[T]) -> T:
+    """As `load_model`, from bytes."""
+    try:
+        text = raw.decode("utf-8-sig")
+        data = yamlio.load(text, path=path)
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+    except DamagedFile as error:
+        raise ConfigError(str(error)) from None
+    if data is None:
+        data = {}
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = [
+            _problem(detail, text, path)
+            for detail in error.errors(include_input=True, include_url=False)
+        ]
+        raise ConfigError("; ".join(map(str, problems))) from None
+
+
+def _problem(detail: ErrorDetails, text: str, path: str) -> Problem:
+    keys = detail["loc"]
+    field = ".".join(map(str, keys))
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        message = "is not a known setting"
+    elif not isinstance(detail.get("input"), (dict, list)):
+        message = f"{message[:1].lower()}{message[1:]}, found {str(detail.get('input'))[:60]!r}"
+    return Problem(path, yamlio.line_of(text, keys), field, message, "value")
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of ``crmctl.yaml``."""
+    return Config.model_json_schema()

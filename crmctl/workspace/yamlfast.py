@@ -1,0 +1,91 @@
+"""The fast way in: plain YAML, proved plain by one regular expression, read by yaml-rs.
+
+The expression is a grammar of what people and crmctl write every day: maps and lists to a fixed
+depth and with fixed indents, simple words, quoted text without escapes, numbers, dates, literal
+blocks, comments. Inside it the two parsers agree (a differential test holds them to it); whatever
+is outside it is NotPlain and belongs to the guarded loader.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_CHARS = 30_000  # even at two values in three characters, within the guarded loader's 20,000
+
+
+class NotPlain(Exception):
+    """The text is outside the plain grammar, or yaml-rs is not installed."""
+
+
+def load_plain(text: str) -> Any:
+    """The data of a plain text; NotPlain sends the caller to the guarded loader."""
+    plain, loads = _tools()
+    if (
+        loads is None
+        or len(text) > MAX_CHARS
+        or not text.replace("\n", "").isprintable()
+        or not plain(text)
+    ):
+        raise NotPlain
+    try:
+        return loads(text)
+    except Exception:  # noqa: BLE001 - the guarded loader reads it again and names what is wrong
+        raise NotPlain from None
+
+
+@cache
+def _tools() -> tuple[Callable[[str], object], Callable[[str], Any] | None]:
+    """The matcher of the plain grammar, and yaml-rs where it is installed."""
+    matches = re.compile(_grammar()).fullmatch
+    try:
+        from yaml_rs import loads
+    except ImportError:
+        return matches, None
+    return matches, loads
+
+
+def _grammar() -> str:
+    """The plain grammar, over printable text and line feeds.
+
+    ``++`` and ``*+`` never give back what they took, so matching takes linear time.
+    """
+    char = r"[^\n]"
+    word = r"[^\n:#]"
+    number = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?"
+    day = r"(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31"
+    clock = "T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?Z"
+    date = f"(?:19|20)[0-9][0-9]-(?:{day})(?:{clock})?"
+    double = r'"[^"\\\n]*+"'
+    single = r"'[^'\n]*+'"
+    bare = f"[A-Za-z]{word}*+(?::(?=[A-Za-z0-9/]){word}*+)*+"
+    key = "(?![tTfFnN](?:rue|RUE|alse|ALSE|ull|ULL):)[A-Za-z_][A-Za-z0-9_-]*+:"
+
+    inner = rf"(?:[A-Za-z][^\n:#,\[\]{{}}\"`|>%!*?]*+|{double}|{single}|{date}|{number})"
+    flow_list = rf"\[(?:{inner}(?:, (?!\])|(?=\])))*+\]"
+    flow_map = rf"\{{(?:{key} {inner}(?:, (?!\}})|(?=\}})))*+\}}"
+    value = f"(?:{bare}|{double}|{date}|{number}|{flow_list}|{flow_map}|{single})"
+    end = f" *+(?:(?<= )#{char}*+)?+\n"
+    gap = f"(?: *+(?:#{char}*+)?+\n)*+"
+
+    def items(indent: int) -> str:
+        return f"(?:{' ' * indent}- {value}{end}{gap})++"
+
+    def literal(indent: int) -> str:
+        line = f"{' ' * indent} *+[^ \n]{char}*+\n"
+        return rf" \|-?\n(?! {{{indent + 1}}}){line}(?:{line}|\n)*+(?! *#)"
+
+    def pairs(indent: int, deepest: int) -> str:
+        below = [items(indent + 2)]
+        if not indent:
+            below.append(items(0))
+        if indent < deepest:
+            below.append(pairs(indent + 2, deepest))
+        entry = f"(?: ++{value}{end}|{literal(indent + 2)}|{end}(?:{gap}(?:{'|'.join(below)}))?+)"
+        return f"(?:{' ' * indent}{key}{entry}{gap})++"
+
+    return f"{gap}(?:{pairs(0, 4)})?+"

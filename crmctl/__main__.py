@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run crmctl with these arguments, by default the process's; the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = _hoisted(list(sys.argv[1:] if argv is None else argv))
     from crmctl.model.errors import EXIT_BUG, EXIT_INTERRUPTED, CrmError
 
     try:
@@ -39,6 +39,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"crmctl: this is a bug ({type(error).__name__}); the details are in {_report(arguments)}"
         )
         return EXIT_BUG
+
+
+# Options of crmctl itself, and whether a value follows: they may stand after the command as well.
+GLOBAL = {"--debug": 0, "--quiet": 0, "-q": 0, "--verbose": 0, "-v": 0, "--color": 1, "--workspace": 1}
+
+
+def _hoisted(arguments: list[str]) -> list[str]:
+    """The arguments with crmctl's own options in front, where Typer looks for them."""
+    front: list[str] = []
+    rest: list[str] = []
+    place = 0
+    while place < len(arguments) and arguments[place] != "--":
+        argument = arguments[place]
+        taken = 1 + GLOBAL.get(argument, 0)
+        known = argument in GLOBAL or argument.partition("=")[0] in ("--color", "--workspace")
+        (front if known else rest).extend(arguments[place : place + taken])
+        place += taken
+    return [*front, *rest, *arguments[place:]]
 
 
 def _run(arguments: list[str]) -> int:

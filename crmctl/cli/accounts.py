@@ -10,7 +10,7 @@ from crmctl.cli.options import Account, Commit, Csv, DryRun, Json, style
 from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from crmctl.workspace.changes import ChangeSet
 
@@ -55,7 +55,7 @@ def run_list(
         named = {*wanted, *(key.lstrip("-") for key in sort.split(","))}
         deep = bool(filters) or not named <= simple or shape == "json"
         documents = index.documents() if deep else {}
-    listed: list[dict[str, Any]] = []
+    listed: list[Mapping[str, Any]] = []
     for slug, problem, *values in rows:
         if problem is not None:
             out.warn(f"{problem}; `crmctl check` says more")

@@ -107,8 +107,8 @@ def move(
     Example: crmctl contact move acme ines-okafor globex
     """
     from crmctl.cli.listing import find_record
+    from crmctl.sync.moving import plan_move
     from crmctl.workspace import resolve
-    from crmctl.workspace.moving import plan_move
 
     current = session(ctx)
     record = find_record(current, account, person, "contact")

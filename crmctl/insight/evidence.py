@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from crmctl.insight.weights import KEPT_DAYS
-from crmctl.model.record import PERSON, Account, Event, Record
+from crmctl.insight.provenance import field_source
+from crmctl.model.record import Account, Event, Record
 
+KEPT_DAYS = 400  # how far back conversations and tickets are remembered between two scorings
 MOOD = {"positive": 1, "neutral": 0, "negative": -1}
 TALK = frozenset({"call", "meeting", "email", "chat", "note"})
 WRITTEN = frozenset({"email", "chat"})
@@ -131,9 +132,9 @@ def gather(account: Account, today: dt.date) -> Evidence:
     seats = profile.number("seats")
     found.seats = None if seats is None else int(seats)
     for name in (*DATES, "seats", "goals"):
-        value, by = profile.stated(name)
+        value = profile.get(name)
         if value is not None:
-            found.where[name] = _field(profile, name, by)
+            found.where[name] = field_source(profile, name)
             if isinstance(value, dt.date):
                 found.dates[name] = value.toordinal()
     found.people = [_person(record) for record in account.contacts.values() if not record.deleted]
@@ -149,10 +150,6 @@ def gather(account: Account, today: dt.date) -> Evidence:
         t for t in found.tickets if max(t.day, t.closed or 0) >= min(oldest, latest) or t.open
     ]
     return found
-
-
-def _field(record: Record, name: str, by: str | None) -> str:
-    return f"{record.path}#{name if by in {None, PERSON} else f'sources.{by}.{name}'}"
 
 
 def _person(record: Record) -> Person:
@@ -182,7 +179,9 @@ def _goal(row: dict[str, Any]) -> Goal:
     due = row.get("due")
     return Goal(
         str(row.get("name", "")),
-        *(_float(row.get(key)) for key in ("baseline", "target", "current")),
+        _float(row.get("baseline")),
+        _float(row.get("target")),
+        _float(row.get("current")),
         due.toordinal() if isinstance(due, dt.date) else None,
     )
 
@@ -223,14 +222,17 @@ def _sort_in(event: Event, found: Evidence, talks: list[Talk]) -> None:
         )
     elif event.type == "survey":
         if data.get("score") is not None:
-            found.answers.append(Answer(day, people[0] if people else event.id, data["score"], source))
+            found.answers.append(
+                Answer(day, people[0] if people else event.id, data["score"], source)
+            )
     elif event.type in TALK:
         talks.append(Talk(day, event.type, str(data.get("direction") or ""), people, None, source))
 
 
 def _recent(talks: list[Talk], oldest: int) -> list[Talk]:
     talks.sort(key=lambda t: (t.day, t.source))
-    kept, seen = [], set()
+    kept: list[Talk] = []
+    seen: set[str] = set()
     for talk in reversed(talks):
         new = talk.heard and not seen.issuperset(talk.people or ("",))
         if talk.heard:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from crmctl.insight.evidence import Evidence, gather
 from crmctl.insight.inputs.fact import Facts, Series, unknown
@@ -15,9 +16,11 @@ from crmctl.insight.inputs.outcomes import outcomes
 from crmctl.insight.inputs.relationship import relationship
 from crmctl.insight.inputs.support import support
 from crmctl.insight.inputs.usage import usage
-from crmctl.insight.weights import Weights
-from crmctl.model.record import Account
-from crmctl.workspace.measures import Measure
+
+if TYPE_CHECKING:
+    from crmctl.insight.weights import Weights
+    from crmctl.model.record import Account
+    from crmctl.workspace.measures import Measure
 
 
 def facts(account: Account, measures: Iterable[Measure], today: dt.date, weights: Weights) -> Facts:

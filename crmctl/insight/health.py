@@ -8,16 +8,18 @@ line to the score.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import fsum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmctl.insight.curves import NOISE, band, normalised
 from crmctl.insight.inputs.fact import Fact, Facts, unknown
-from crmctl.insight.means import Part, part, weighted_mean
+from crmctl.insight.means import Mean, Part, part, weighted_mean
 from crmctl.insight.recommend import Recommendation, recommend
-from crmctl.insight.weights import Factor, HealthWeights, Weights
+
+if TYPE_CHECKING:
+    from crmctl.insight.weights import Factor, HealthWeights, Weights
 
 
 class InputScore(NamedTuple):
@@ -106,12 +108,18 @@ class Health:
     @classmethod
     def from_json(cls, data: list[Any]) -> Health:
         """`as_json`, taken back."""
-        *head, factors, gates, recommendations = data
+        score, status, coverage, low, high, mean, reason, factors, gates, recommendations = data
         return cls(
-            *head,
-            tuple(FactorScore(*row[:-1], tuple(_input(i) for i in row[-1])) for row in factors),
-            tuple(Gate(*row[:-1], _day(row[-1])) for row in gates),
-            tuple(Recommendation(*row) for row in recommendations),
+            score,
+            status,
+            coverage,
+            low,
+            high,
+            mean,
+            reason,
+            tuple(FactorScore._make((*row[:-1], tuple(map(_input, row[-1])))) for row in factors),
+            tuple(Gate._make((*row[:-1], _day(row[-1]))) for row in gates),
+            tuple(map(Recommendation._make, recommendations)),
         )
 
 
@@ -127,64 +135,68 @@ def _day(text: str | None) -> dt.date | None:
 
 def _input(row: list[Any]) -> InputScore:
     *head, as_of, note = row
-    return InputScore(*head, _day(as_of), note)
+    return InputScore._make((*head, _day(as_of), note))
 
 
 def score(facts: Facts, weights: Weights) -> Health:
     """The health that these facts give under these weights."""
     health = weights.health
-    parts = {name: _factor_part(factor, facts) for name, factor in health.factors.items()}
-    total = weighted_mean(list(parts.values()))
-    all_weight = fsum(f.weight for f in health.factors.values())
+    measured = {name: _factor(factor, facts) for name, factor in health.factors.items()}
+    total = weighted_mean(
+        [
+            Part(factor.weight, mean.value, mean.coverage, mean.low, mean.high)
+            for factor, (mean, _) in zip(health.factors.values(), measured.values(), strict=True)
+        ]
+    )
+    whole = fsum(factor.weight for factor in health.factors.values())
     factors = tuple(
-        _factor_score(name, factor, facts, factor.weight / all_weight, share)
+        _factor_score(name, factor, measured[name], factor.weight / whole, share)
         for (name, factor), share in zip(health.factors.items(), total.shares, strict=True)
     )
     gates = tuple(_shut(facts, health))
     cap = min((gate.cap for gate in gates), default=100.0)
     low, high = min(total.low, cap), min(total.high, cap)
-    mean = total.value if total.coverage + NOISE >= health.coverage_floor else None
-    statuses = {_status(low, health), _status(high, health)}
-    if mean is None:
-        reason = _no_score(total.coverage, health, facts)
+    if total.value is None or total.coverage + NOISE < health.coverage_floor:
+        statuses = {_status(low, health), _status(high, health)}
         status = statuses.pop() if len(statuses) == 1 else None
+        reason = _no_score(total.coverage, health, factors)
         return Health(None, status, total.coverage, low, high, None, reason, factors, gates, ())
-    value = min(mean, cap)
-    advice = tuple(recommend(factors, gates, mean, health.recommendations))
+    value = min(total.value, cap)
+    advice = tuple(recommend(factors, gates, total.value, health.recommendations))
     status = _status(value, health)
-    return Health(value, status, total.coverage, low, high, mean, "", factors, gates, advice)
+    return Health(value, status, total.coverage, low, high, total.value, "", factors, gates, advice)
 
 
 def _status(value: float, health: HealthWeights) -> str:
     return band(value, health.status.steps, health.status.boundary)
 
 
-def _points(facts: Facts, factor: Factor) -> Iterator[tuple[str, Fact, float | None]]:
+def _factor(factor: Factor, facts: Facts) -> tuple[Mean, list[tuple[str, Fact, float | None]]]:
+    rows = []
     for name, spec in factor.inputs.items():
-        fact = facts.get(name) or unknown("not measured")
-        yield name, fact, None if fact.value is None else normalised(fact.value, spec.points)
-
-
-def _factor_part(factor: Factor, facts: Facts) -> Part:
-    specs = factor.inputs
-    inputs = [part(specs[name].weight, points) for name, _, points in _points(facts, factor)]
-    mean = weighted_mean(inputs)
-    return Part(factor.weight, mean.value, mean.coverage, mean.low, mean.high)
+        fact = facts.get(name) or unknown("is not measured")
+        rows.append(
+            (name, fact, None if fact.value is None else normalised(fact.value, spec.curve))
+        )
+    specs = factor.inputs.values()
+    return weighted_mean([part(s.weight, row[2]) for s, row in zip(specs, rows, strict=True)]), rows
 
 
 def _factor_score(
-    name: str, factor: Factor, facts: Facts, weight: float, share: float
+    name: str,
+    factor: Factor,
+    measured: tuple[Mean, list[tuple[str, Fact, float | None]]],
+    weight: float,
+    share: float,
 ) -> FactorScore:
-    rows = list(_points(facts, factor))
-    specs = factor.inputs
-    mean = weighted_mean([part(specs[row[0]].weight, row[2]) for row in rows])
-    siblings = fsum(spec.weight for spec in specs.values())
+    mean, rows = measured
+    siblings = fsum(spec.weight for spec in factor.inputs.values())
     inputs = tuple(
         InputScore(
             input_name,
             fact.value,
             points,
-            weight * specs[input_name].weight / siblings,
+            weight * factor.inputs[input_name].weight / siblings,
             share * own,
             None if points is None else share * own * points,
             fact.source,
@@ -211,14 +223,11 @@ def _shut(facts: Facts, health: HealthWeights) -> Iterator[Gate]:
             yield Gate(name, cap, fact.note, fact.source, fact.as_of)
 
 
-def _no_score(coverage: float, health: HealthWeights, facts: Facts) -> str:
-    blank = [
-        name
-        for name, factor in health.factors.items()
-        if all((facts.get(i) or unknown("")).value is None for i in factor.inputs)
-    ]
-    known = f"{100 * coverage:.0f} % of the evidence is known, {100 * health.coverage_floor:.0f} % is needed"
-    return f"{known}; nothing on {', '.join(blank)}" if blank else known
+def _no_score(coverage: float, health: HealthWeights, factors: Iterable[FactorScore]) -> str:
+    known, needed = (f"{100 * share:.0f} %" for share in (coverage, health.coverage_floor))
+    blank = [factor.name for factor in factors if factor.score is None]
+    missing = f"; nothing is known of {', '.join(blank)}" if blank else ""
+    return f"{known} of the evidence is known and a score needs {needed}{missing}"
 
 
 class Row(NamedTuple):
@@ -252,13 +261,13 @@ def explain(health: Health) -> list[Row]:
         if gate is binding and health.mean is not None and health.score is not None:
             cost = health.score - health.mean
         note = f"{gate.reason}: at most {gate.cap:g}"
-        rows.append(Row("gate", gate.name, gate.cap, None, None, cost, gate.as_of, gate.source, note))
+        rows.append(
+            Row("gate", gate.name, gate.cap, None, None, cost, gate.as_of, gate.source, note)
+        )
     status = health.status or "no status"
     rows.append(Row("score", "score", None, None, None, health.score, None, "", status))
     return rows
 
 
 def _explained(i: InputScore) -> tuple[Any, ...]:
-    return (
-        i.name, i.value, i.normalised, i.weight_effective, i.points, i.as_of, i.source, i.note
-    )
+    return (i.name, i.value, i.normalised, i.weight_effective, i.points, i.as_of, i.source, i.note)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from crmctl.insight.weights import Advice
-
 if TYPE_CHECKING:
     from crmctl.insight.health import FactorScore, Gate
+    from crmctl.insight.weights import Advice
 
 # What moves an input: a sentence for people and the name of an action that workflows know.
 PLAYS = {
     "active_share": ("Bring more of their users in", "create_intervention_plan"),
     "usage_growth": ("Find out why usage fell, and win it back", "schedule_check_in_call"),
-    "breadth": ("Show them the features they pay for and do not use", "identify_expansion_use_cases"),
+    "breadth": (
+        "Show them the features they pay for and do not use",
+        "identify_expansion_use_cases",
+    ),
     "usage_age": ("Have their usage measured again", "notify_account_team"),
     "open_tickets": ("Get the open tickets solved", "notify_account_manager"),
     "ticket_rate": ("Find the common cause behind their tickets", "create_intervention_plan"),
@@ -31,7 +33,10 @@ PLAYS = {
     "survey_mean": ("Follow up on their survey answers", "schedule_check_in_call"),
     "days_to_value": ("Review what delayed their first value", "create_intervention_plan"),
     "renewal_outlook": ("Work on the renewal", "notify_account_team"),
-    "notice_given": ("Notice was given: ask for the reason and what would turn it", "escalate_to_manager"),
+    "notice_given": (
+        "Notice was given: ask for the reason and what would turn it",
+        "escalate_to_manager",
+    ),
     "champion_left": ("Find a successor for the champion", "research_decision_makers"),
     "payment_overdue": ("Settle the overdue payment", "escalate_to_manager"),
 }

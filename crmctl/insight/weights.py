@@ -7,15 +7,15 @@ from math import fsum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from crmctl.insight.curves import Band, Boundary, Direction, curve_problem
+from crmctl.insight.curves import NOISE, Band, Boundary, Direction, curve_problem
+from crmctl.insight.evidence import KEPT_DAYS
 from crmctl.model.errors import ConfigError, Problem
 from crmctl.model.schema import FIELDS, ROLES
 from crmctl.workspace.config import Strict, parse_model
 
 WEIGHTS = "weights.yaml"
-KEPT_DAYS = 400  # how far back conversations and tickets are remembered between two scorings
 INPUTS = frozenset(
     """active_share usage_growth breadth usage_age
     open_tickets ticket_rate severe_share days_to_close reopened_share
@@ -27,7 +27,16 @@ Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Score = Annotated[float, Field(ge=0, le=100)]
 Days = Annotated[int, Field(ge=1, le=KEPT_DAYS)]
-Curve = list[Annotated[list[float], Field(min_length=2, max_length=2)]]
+
+
+def _pairs(value: object) -> object:
+    """YAML knows lists only."""
+    if not isinstance(value, list):
+        return value
+    return tuple(tuple(item) if isinstance(item, list) else item for item in value)
+
+
+Curve = Annotated[tuple[tuple[float, float], ...], BeforeValidator(_pairs)]
 
 
 class Scale(Strict):
@@ -49,13 +58,9 @@ class Input(Strict):
     curve: Curve
     max_age_days: Days | None = None
 
-    @property
-    def points(self) -> list[tuple[float, float]]:
-        return [(x, y) for x, y in self.curve]
-
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        problem = curve_problem(self.points, self.better)
+        problem = curve_problem(self.curve, self.better)
         if problem:
             raise ValueError(problem)
         return self
@@ -166,10 +171,6 @@ class Criterion(Strict):
     values: dict[str, Score] | None = None
     otherwise: Score | None = None
 
-    @property
-    def points(self) -> list[tuple[float, float]]:
-        return [(x, y) for x, y in self.curve or []]
-
     @model_validator(mode="after")
     def _sound(self) -> Self:
         _known_field(self.field)
@@ -181,7 +182,7 @@ class Criterion(Strict):
             return self
         if self.better is None:
             raise ValueError("a curve needs `better`: higher, lower or middle")
-        problem = curve_problem(self.points, self.better)
+        problem = curve_problem(self.curve, self.better)
         if problem:
             raise ValueError(problem)
         return self
@@ -268,7 +269,9 @@ def load_weights(root: Path) -> Weights:
 
 def lint(weights: Weights) -> list[Problem]:
     """What is allowed but probably not meant: weights that do not add up, bands nothing reaches."""
-    return [Problem(WEIGHTS, 0, field, text, "weights", "warning") for field, text in _lint(weights)]
+    return [
+        Problem(WEIGHTS, 0, field, text, "weights", "warning") for field, text in _lint(weights)
+    ]
 
 
 def _lint(weights: Weights) -> Iterator[tuple[str, str]]:
@@ -283,7 +286,7 @@ def _lint(weights: Weights) -> Iterator[tuple[str, str]]:
     }
     for field, parts in sums.items():
         total = fsum(parts)
-        if abs(total - 100) > 1e-6:  # noqa: PLR2004 - noise of adding decimals
+        if abs(total - 100) > NOISE:
             yield field, f"the weights add up to {total:g}, not 100"
     for field, scale in (("health.status", health.status), ("icp.tiers", weights.icp.tiers)):
         starts = sorted(scale.bands.values())

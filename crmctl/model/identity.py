@@ -66,6 +66,7 @@ def email_domain(text: str) -> str | None:
     return registrable_domain(address.rpartition("@")[2]) if address else None
 
 
+@lru_cache(maxsize=65_536)
 def registrable_domain(host_or_url: str) -> str | None:
     """The domain a company registered, such as ``acme.co.uk`` of ``https://www.acme.co.uk/shop``.
 
@@ -73,9 +74,7 @@ def registrable_domain(host_or_url: str) -> str | None:
     all. Hosting platforms count as suffixes (``acme.github.io`` is Acme's, ``github.io`` nobody's);
     a top-level domain nobody knows, such as ``.example``, counts as one.
     """
-    if len(host_or_url) > _HOST_LIMIT:
-        return None
-    return _registrable(_host(host_or_url))
+    return _registrable(_host(host_or_url)) if len(host_or_url) <= _HOST_LIMIT else None
 
 
 def is_free_mail(domain: str, extra: Collection[str] = ()) -> bool:
@@ -91,7 +90,6 @@ def _host(text: str) -> str:
     return re.sub(r":\d*\Z", "", rest).rstrip(".").lower()
 
 
-@lru_cache(maxsize=65_536)
 def _registrable(host: str) -> str | None:
     name = _ascii(host)
     if name is None or "." not in name or _is_address(name) or not DOMAIN.match(name):

@@ -121,12 +121,13 @@ class Record:
 
     def effective(self) -> dict[str, Any]:
         """All values that hold, in the schema's order, then the team's own keys."""
+        stated = {name for name, value in self.own.items() if value is not None}
+        for block in self.systems.values():
+            stated.update(name for name, value in block.items() if value is not None)
         known = FIELDS[self.kind]
-        names = [n for n in known if self.get(n) is not None]
-        extra = [
-            n for n in self.own if n not in known and n != "sources" and self.own[n] is not None
-        ]
-        return {name: self.get(name) for name in (*names, *extra)}
+        values = {name: self.get(name) for name in known if name in stated}
+        values.update((n, v) for n, v in self.own.items() if n not in known and v is not None)
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Readers: what systems and files say, as records on their way in. No workspace, no disk but the file named."""
+"""Readers: what systems and files say, as records on their way in; no disk but the file named."""

@@ -1,6 +1,6 @@
 """Any CSV file as a table: encoding, delimiter and damage are dealt with here, meaning is not.
 
-One damaged row never hides the rest: it is reported with the line it begins on and reading goes on behind it.
+One damaged row never hides the rest: it is reported with its line, and reading goes on.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read(path: Path, *, footer: bool = False) -> Table:
 def parse(raw: bytes, name: str, *, footer: bool = False) -> Table:
     """The table in ``raw``; CrmError if it has no header or is damaged beyond sense.
 
-    With ``footer``, lines of one cell at the end (the totals and the copyright of a report) are left out.
+    With ``footer``, one-cell lines at the end (totals and copyright of a report) are left out.
     """
     text, note = _decode(raw, name)
     lines = io.StringIO(text.replace("\0", ""), newline="").readlines()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 _UNCLEAR = re.compile(
-    r"\b(assistant|secretary|former(ly)?|ex|retired|intern|trainee|acting|deputy|office of|chief of staff"
-    r"|managing director|(to|for) (the )?(ceo|cfo|coo|cto|chief|president|vp|director|board)\b)",
+    r"\b(assistant|secretary|former(ly)?|ex|retired|intern|trainee|acting|deputy|office of"
+    r"|chief of staff|managing director|general manager"
+    r"|(to|for) (the )?(ceo|cfo|coo|cto|chief|president|vp|director|board)\b)",
     re.IGNORECASE,
 )
 _LEVELS = (
@@ -14,7 +15,8 @@ _LEVELS = (
     (
         "c_level",
         re.compile(
-            r"\bC(E|F|O|T|I|M|R|P|S|D|L|C|HR|IS|PT)O\b|\bchief( \w+){1,3} officer\b|\b(co-?)?founder\b|\bpresident\b",
+            r"\bC(E|F|O|T|I|M|R|P|S|D|L|C|HR|IS|PT)O\b|\bchief( \w+){1,3} officer\b"
+            r"|\b(co-?)?founder\b|\bpresident\b",
             re.IGNORECASE,
         ),
     ),
@@ -22,7 +24,8 @@ _LEVELS = (
     (
         "manager",
         re.compile(
-            r"(?<!account )(?<!project )(?<!product )(?<!case )(?<!office )(?<!community )\bmanager\b",
+            r"(?<!account )(?<!project )(?<!product )(?<!case )(?<!office )(?<!community )"
+            r"\bmanager\b",
             re.IGNORECASE,
         ),
     ),

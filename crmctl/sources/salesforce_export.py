@@ -106,29 +106,25 @@ class _Export:
             reason = f"has no column with the record's id: add {kind or 'the'} ID to the export"
             self.rejected.append(Rejected(f"{file.name}:1", reason))
             return
-        orders = {
-            api: values.day_order(table.column(column))
-            for column, api in names.items()
-            if _DATE.search(api)
-        }
+        dates = [column for column, api in names.items() if _DATE.search(api)]
+        # All dates of a report follow the same setting of the person who ran it.
+        order = values.day_order(cell for column in dates for cell in table.column(column))
         columns = [names.get(column, "") for column in table.header]
         for row in table.rows:
             cells = {api: cell for api, cell in zip(columns, row.cells, strict=True) if api}
             origin = table.origin(row.line)
-            for api, order in orders.items():
-                self._date(cells, api, order, origin)
+            for column in dates:
+                cells[names[column]] = _iso(cells[names[column]], order)
             row_kind = salesforce_labels.row_type(cells["Id"].strip(), kind)
             self.raws.append(Raw(row_kind, cells, origin))
 
-    def _date(self, cells: dict[str, str], api: str, order: values.DayOrder, origin: str) -> None:
-        """Write a cell's date as ISO, as only the whole column can tell how it is meant."""
-        text = cells[api].strip()
-        if text:
-            try:
-                cells[api] = values.moment(text, order).isoformat()
-            except ValueError as error:
-                self.rejected.append(Rejected(origin, f"{api}: {error}"))
-                del cells[api]
+
+def _iso(text: str, order: values.DayOrder) -> str:
+    """A cell's date as ISO, as only the whole file tells how it is meant; else as it is."""
+    try:
+        return values.moment(text, order).isoformat()
+    except ValueError:
+        return text  # refused with its reason if a field is to hold it
 
 
 def _listed(path: Path) -> list[Path]:

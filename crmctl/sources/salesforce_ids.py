@@ -1,4 +1,4 @@
-"""Salesforce record ids: 15 case-sensitive characters, or 18 with three check characters behind them."""
+"""Salesforce record ids: 15 case-sensitive characters, or 18 with three to check them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TYPES = {
 
 
 def to_18(text: str) -> str:
-    """The 18-character form of an id; ValueError if it is none or its check characters are wrong."""
+    """The 18-character form of an id; ValueError if it is none or does not pass its own check."""
     text = text.strip()
     if not _ID.match(text):
         raise ValueError(
@@ -30,7 +30,7 @@ def to_18(text: str) -> str:
     full = text[:15] + check_characters(text[:15])
     if len(text) == 18 and text != full:
         raise ValueError(
-            f'found the id "{text}", whose check characters do not fit: its capital letters were changed on the way'
+            f'found the id "{text}", which fails its check: capital letters were changed on the way'
         )
     return full
 

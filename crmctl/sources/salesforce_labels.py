@@ -1,4 +1,4 @@
-"""Column names of Salesforce CSV files: API names as Data Loader writes them, labels as reports do."""
+"""Column names of Salesforce CSV files: API names (Data Loader) and labels (reports)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from crmctl.sources import salesforce_ids
 
 # Names that reports and the API share; here for files that write them all in capitals.
-_PLAIN = (
-    "AccountId Amount BillingAddress Birthdate CallDurationInSeconds Company ContactId Department"
-    " Email Fax Id Industry IsChild IsDeleted IsPrimary LastActivityDate MailingAddress"
-    " MasterRecordId OpportunityId OwnerId ParentId Priority Rating ReportsToId Role Status"
-    " Subject Title Type Username WhatId WhoId Website Name FirstName LastName Street City State"
-    " PostalCode Country IsAllDayEvent IsHighPriority ActivityDateTime Owner.Email SuppliedEmail"
-).split()
+_PLAIN = """
+    AccountId Amount BillingAddress Birthdate CallDurationInSeconds Company ContactId
+    Department Email Fax Id Industry IsChild IsDeleted IsPrimary LastActivityDate
+    MailingAddress MasterRecordId OpportunityId OwnerId ParentId Priority Rating ReportsToId
+    Role Status Subject Title Type Username WhatId WhoId Website Name FirstName LastName
+    Street City State PostalCode Country IsAllDayEvent IsHighPriority ActivityDateTime
+    Owner.Email SuppliedEmail
+""".split()
 # Labels that mean the same in every report, by the API name.
 _COMMON = {
     "OwnerId": ("Owner ID",),
@@ -53,7 +54,7 @@ _COMMON = {
     "NumberOfEmployees": ("Employees", "No. of Employees", "Number of Employees"),
 }
 # Labels of one object, by the API name. What other objects call their own is a parent's here.
-_OF = {
+_OF: dict[str, dict[str, tuple[str, ...]]] = {
     "Account": {
         "Id": ("Account ID",),
         "Name": ("Account Name",),

@@ -1,4 +1,4 @@
-"""Salesforce objects as crmctl's records: a pure mapping, the same for exports and for the REST API."""
+"""Salesforce objects as crmctl's records: one pure mapping for exports and the REST API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from crmctl.model.identity import email_domain, is_free_mail, registrable_domain
-from crmctl.model.incoming import NOWHERE, Batch, Incoming, Link, Rejected
+from crmctl.model.incoming import NOWHERE, RECORD_KINDS, Batch, Incoming, Link, Rejected
 from crmctl.model.schema import FIELDS
 from crmctl.sources import job_titles, salesforce_activities, values
 from crmctl.sources.salesforce_rows import SObject
@@ -76,10 +76,11 @@ _LEAD_COMPANY = {
 
 
 def to_batch(sobjects: Iterable[SObject], *, leads: bool = False) -> Batch:
-    """The records that ``sobjects`` state. With ``leads``, a lead also makes its company an account.
+    """The records that ``sobjects`` state, accounts first.
 
-    Users fill ``owners``; types that crmctl does not read are counted in ``notes``. Two rows about
-    one record add up, the later one wins.
+    With ``leads``, a lead whose company is no account among them makes it one. Users fill
+    ``owners``; types that crmctl does not read are counted in ``notes``. Two rows about one record
+    add up, the later one wins.
     """
     batch = Batch(SYSTEM)
     org = Org(_merged(sobjects))
@@ -100,6 +101,7 @@ def to_batch(sobjects: Iterable[SObject], *, leads: bool = False) -> Batch:
         batch.records += _lead_companies(org, batch)
     for opportunity_id in org.orphaned_roles():
         batch.records.append(_deal_people(opportunity_id, org))
+    batch.records.sort(key=lambda record: RECORD_KINDS.index(record.kind))
     if converted:
         batch.notes.append(f"{converted} converted leads were left out: they are contacts now")
     batch.notes += [
@@ -112,9 +114,8 @@ def _merged(sobjects: Iterable[SObject]) -> list[SObject]:
     found: dict[tuple[str, str], SObject] = {}
     for new in sobjects:
         key = new.type, new.id
-        if key in found:
-            new = SObject(new.type, new.id, {**found[key].fields, **new.fields}, new.origin)
-        found[key] = new
+        before = found[key].fields if key in found else {}
+        found[key] = SObject(new.type, new.id, {**before, **new.fields}, new.origin)
     return list(found.values())
 
 
@@ -136,7 +137,7 @@ def _add(mapper: Mapper, sobject: SObject, org: Org, batch: Batch) -> None:
         batch.records.append(record)
 
 
-def _account(sobject: SObject, org: Org, rejected: list[Rejected]) -> Incoming | None:
+def _account(sobject: SObject, _org: Org, rejected: list[Rejected]) -> Incoming | None:
     fields = stated(sobject, "account", _ACCOUNT, rejected) | _web(sobject, rejected)
     links: dict[str, Link] = {}
     if "ParentId" in sobject.fields or sobject.text("Parent.Name"):
@@ -144,7 +145,7 @@ def _account(sobject: SObject, org: Org, rejected: list[Rejected]) -> Incoming |
     return incoming(sobject, "account", fields, rejected, needs="name", links=links)
 
 
-def _contact(sobject: SObject, org: Org, rejected: list[Rejected]) -> Incoming | None:
+def _contact(sobject: SObject, _org: Org, rejected: list[Rejected]) -> Incoming | None:
     fields = stated(sobject, "contact", _CONTACT, rejected) | _person(sobject)
     links: dict[str, Link] = {}
     if "ReportsToId" in sobject.fields:
@@ -182,10 +183,17 @@ def _deal_people(opportunity_id: str, org: Org) -> Incoming:
     return Incoming(SYSTEM, "deal", opportunity_id, {}, people=people, origin=origin)
 
 
-def _lead(sobject: SObject, org: Org, rejected: list[Rejected]) -> Incoming | None:
+def _lead(sobject: SObject, _org: Org, rejected: list[Rejected]) -> Incoming | None:
     fields = stated(sobject, "contact", _LEAD, rejected) | _person(sobject)
-    account = Link(name=values.clean(sobject.text("Company")), domain=_lead_domain(sobject))
+    account = _lead_account(sobject)
     return incoming(sobject, "contact", fields, rejected, needs="name", account=account)
+
+
+def _lead_account(sobject: SObject) -> Link:
+    """The lead's company; its id is that of the account which the lead may make."""
+    name, domain = values.clean(sobject.text("Company")), _lead_domain(sobject)
+    key = domain or name.casefold()
+    return Link(id=f"lead:{key}" if key else "", domain=domain, name=name)
 
 
 def _lead_domain(sobject: SObject) -> str:
@@ -206,17 +214,16 @@ def _lead_companies(org: Org, batch: Batch) -> list[Incoming]:
     }
     companies: dict[str, Incoming] = {}
     for lead in sorted(org.of("Lead"), key=lambda lead: lead.id):
-        name, domain = values.clean(lead.text("Company")), _lead_domain(lead)
-        key = domain or name.casefold()
-        if not name or key in companies or {name, domain} & known or lead.true("IsConverted"):
+        company = _lead_account(lead)
+        if lead.true("IsConverted") or lead.true("IsDeleted") or not company.name:
             continue
-        if lead.true("IsDeleted"):
+        if company.id in companies or {company.name, company.domain} & known:
             continue
         fields = stated(lead, "account", _LEAD_COMPANY, batch.rejected) | _web(lead, batch.rejected)
-        if domain:
-            fields["domains"] = [domain]
+        if company.domain:
+            fields["domains"] = [company.domain]
         fields |= {"stage": "prospect", "step": "research"}
-        companies[key] = Incoming(SYSTEM, "account", f"lead:{key}", fields, origin=lead.origin)
+        companies[company.id] = Incoming(SYSTEM, "account", company.id, fields, origin=lead.origin)
     return list(companies.values())
 
 

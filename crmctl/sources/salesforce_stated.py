@@ -96,7 +96,7 @@ def link(sobject: SObject, id_name: str, text_name: str = "") -> Link:
 
 
 def account_of(sobject: SObject, org: Org, depth: int = 3) -> Link:
-    """The account of a deal, an activity or a case: its own, else that of what or whom it is about."""
+    """The account of a deal, an activity or a case: its own or that of what it is about."""
     own = link(sobject, "AccountId", "Account.Name")
     if own:
         return own

@@ -27,25 +27,29 @@ _DECIMAL_COMMA = re.compile(r"-?\d{1,3}(?:\.\d{3})+,\d+\Z|-?\d+,\d{1,2}\Z")
 class DayOrder(Enum):
     """How a column writes dates that are not ISO, judged over all of its cells."""
 
-    UNKNOWN = "could be day/month or month/day; write dates as 2026-03-31"
+    UNKNOWN = "could be day/month or month/day"
     DAY_FIRST = "day first"
     MONTH_FIRST = "month first"
-    MIXED = "stands in a column that has both day/month and month/day; write dates as 2026-03-31"
+    MIXED = "stands in a column that has both day/month and month/day"
 
 
 def clean(text: str) -> str:
-    """Text without what no file can hold: NUL goes, lone surrogates become U+FFFD, CRLF a line feed."""
-    return _SURROGATE.sub("\ufffd", text.replace("\0", "").replace("\r\n", "\n"))
+    """Text without what no file can hold: no NUL, no lone surrogate (U+FFFD), no CRLF."""
+    if "\0" in text or "\r" in text:
+        text = text.replace("\0", "").replace("\r\n", "\n")
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def day_order(cells: Iterable[str]) -> DayOrder:
-    """Which order of day and month the dates of one column prove; dates with points are day first."""
+    """The order of day and month that one column's dates prove; those with points are day first."""
     found = set()
     for cell in cells:
         match = _NUMERIC_DATE.match(cell.strip()) if len(cell) <= _LONGEST else None
         if match is None:
             continue
         first, second = int(match[1]), int(match[3])
+        if first > 12 and second > 12:
+            continue
         if second > 12:
             found.add(DayOrder.MONTH_FIRST)
         elif first > 12 or match[2] == ".":
@@ -58,21 +62,21 @@ def day_order(cells: Iterable[str]) -> DayOrder:
 def moment(text: str, order: DayOrder = DayOrder.UNKNOWN) -> dt.datetime | dt.date:
     """A date, or a time in UTC (a time without a zone is taken as UTC); ValueError says why not."""
     text = text.strip()
-    if len(text) > _LONGEST:
-        raise ValueError(f"found {shown(text)}; allowed: a date such as 2026-03-31")
+    match = _NUMERIC_DATE.match(text) if len(text) <= _LONGEST else None
+    if match and order in {DayOrder.UNKNOWN, DayOrder.MIXED}:
+        raise ValueError(f"found {shown(text)}, which {order.value}; allowed: 2026-03-31")
     try:
-        return _numeric(match, order) if (match := _NUMERIC_DATE.match(text)) else _iso(text)
-    except (ValueError, OverflowError) as error:
-        if "allowed" in str(error):
-            raise
-        raise ValueError(
-            f"found {shown(text)}; allowed: a date such as 2026-03-31 or a time such as 2026-03-31T09:30:00Z"
-        ) from None
+        return _numeric(match, order) if match else _iso(text)
+    except (ValueError, OverflowError):
+        allowed = "a date as 2026-03-31 or a time as 2026-03-31T09:30:00Z"
+        raise ValueError(f"found {shown(text)}; allowed: {allowed}") from None
 
 
 def _iso(text: str) -> dt.datetime | dt.date:
     text = _YEAR_FIRST.sub(lambda m: f"{m[1]}-{int(m[2]):02}-{int(m[3]):02}", text, count=1)
-    if len(text) <= 10:
+    if len(text) > _LONGEST:
+        raise ValueError("is no date")
+    if len(text) <= len("2026-03-31"):
         return dt.date.fromisoformat(text)
     return _utc(dt.datetime.fromisoformat(text))
 
@@ -82,8 +86,6 @@ def _utc(time: dt.datetime) -> dt.datetime:
 
 
 def _numeric(match: re.Match[str], order: DayOrder) -> dt.datetime | dt.date:
-    if order in {DayOrder.UNKNOWN, DayOrder.MIXED}:
-        raise ValueError(f'found "{match[0]}"; it {order.value} (the allowed form)')
     first, second, year = int(match[1]), int(match[3]), int(match[4])
     day, month = (first, second) if order is DayOrder.DAY_FIRST else (second, first)
     if match[5] is None:
@@ -121,7 +123,7 @@ def plain(value: Decimal) -> Decimal:
 
 
 def convert(field: Field, value: Any, order: DayOrder = DayOrder.UNKNOWN) -> Any:
-    """``value`` of a file as ``field`` holds it; ValueError says what was found and what is allowed."""
+    """A file's value as ``field`` holds it; ValueError says what was found and what is allowed."""
     if isinstance(value, str):
         value = clean(value)
         if field.kind != "text" or field.many:

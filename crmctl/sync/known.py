@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,10 +88,13 @@ class Known:
             return slug
         return self.ids["account"].get(f"{_PATH_ALIAS}{paths.ACCOUNTS}/{slug}")
 
-    def damaged_with(self, kind: str, id: str) -> Damaged | None:
-        """A file of this kind that cannot be read and has the id somewhere in it."""
-        wanted = id.encode()
-        return next((d for d in self.damaged if d.kind == kind and wanted in d.raw), None)
+    def damaged_with(self, kind: str, system: str, id: str) -> Damaged | None:
+        """A file of this kind that cannot be read and seems to have the id."""
+        if not self.damaged:
+            return None
+        spelled = rf"""(?:\bid["']?\s*:\s*|{re.escape(system)}:)["']?{re.escape(id)}(?![\w-])"""
+        wanted = re.compile(spelled.encode())
+        return next((d for d in self.damaged if d.kind == kind and wanted.search(d.raw)), None)
 
 
 def load(root: Path, ranking: Ranking, kinds: Collection[str], tails: Collection[str] | None = None) -> Known:
@@ -119,10 +123,16 @@ def load_for(root: Path, ranking: Ranking, batch: Batch) -> Known:
 
 
 def walk(
-    root: Path, ranking: Ranking, kinds: Collection[str], tails: Collection[str] | None = None
+    root: Path,
+    ranking: Ranking,
+    kinds: Collection[str],
+    tails: Collection[str] | None = None,
+    accounts: Collection[str] | None = None,
 ) -> Iterator[Record | Damaged]:
-    """Every profile, and the records of ``kinds``, in the order of their paths within each account."""
+    """Every profile, and the records of ``kinds``, account by account, all of them or ``accounts``."""
     for account in store.slugs(root):
+        if accounts is not None and account not in accounts:
+            continue
         if paths.kind_of(_profile(account)) is None:
             continue
         yield from _read(root, ranking, _profile(account))

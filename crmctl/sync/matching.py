@@ -75,7 +75,7 @@ class Matcher:
         if ref is not None:
             block = self.known.records[record.kind][ref].systems.get(record.system, {})
             return Matched(ref, "id" if str(block.get("id")) == record.id else "alias")
-        damaged = self.known.damaged_with(record.kind, record.id)
+        damaged = self.known.damaged_with(record.kind, record.system, record.id)
         if damaged is not None:
             return Nowhere(f"its file is damaged; mend it and import again ({damaged.reason})")
         if record.deleted:
@@ -108,7 +108,7 @@ class Matcher:
         """The account a link names: by id, folder, address, domain, and a name of its own if that may count."""
         if link.id:
             found = self.known.find("account", system, link.id)
-            damaged = None if found else self.known.damaged_with("account", link.id)
+            damaged = None if found else self.known.damaged_with("account", system, link.id)
             if found or damaged:
                 return found or (damaged.account if damaged else None)
         if link.slug:

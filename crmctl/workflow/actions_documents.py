@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmctl.workflow.occasion import Done, Occasion, document, task
+from crmctl.workflow.occasion import Done, Occasion, document, due, task
 
 RESEARCH_LASTS_DAYS = 90
 
@@ -15,16 +15,15 @@ def research_company(occasion: Occasion) -> Done:
     recent = occasion.earlier("research_company", RESEARCH_LASTS_DAYS)
     if recent is not None:
         return Done("researched already", recent.path)
-    brief, writes = document(occasion, "research-brief", {})
+    brief = document(occasion, "research-brief", {})
     steps = [
-        f"Fill in {brief}",
+        f"Fill in {brief.path}",
         "Put what you learn into the profile: industry, employees, technologies, business_intelligence",
         "Name whom to reach first, and why now",
     ]
     title = f"Research {occasion.company}"
-    path, more = task(occasion, title, days=3, steps=steps, step="research")
-    due = path.rsplit("/", 1)[1][:10]
-    return Done(f"research brief, and a task due {due}", brief, (*writes, *more))
+    work = task(occasion, title, days=3, steps=steps, step="research")
+    return Done(f"research brief, and a {due(work)}", brief.path, (brief, work))
 
 
 def create_intervention_plan(occasion: Occasion) -> Done:
@@ -35,11 +34,11 @@ def create_intervention_plan(occasion: Occasion) -> Done:
         "agree_due": occasion.due(10),
         "review_due": occasion.due(30),
     }
-    path, writes = document(occasion, "intervention-plan", extra)
-    return Done("intervention plan", path, writes)
+    made = document(occasion, "intervention-plan", extra)
+    return Done("intervention plan", made.path, (made,))
 
 
 def identify_expansion_use_cases(occasion: Occasion) -> Done:
     """A brief on where more use would pay for the customer, and whom to ask."""
-    path, writes = document(occasion, "expansion-brief", {"talk_due": occasion.due(10)})
-    return Done("expansion brief", path, writes)
+    made = document(occasion, "expansion-brief", {"talk_due": occasion.due(10)})
+    return Done("expansion brief", made.path, (made,))

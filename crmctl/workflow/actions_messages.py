@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crmctl.model.text import one_line
-from crmctl.workflow.occasion import Done, Occasion, message, task
+from crmctl.workflow.occasion import Done, Occasion, due, message, task
 
 
 def notify_account_manager(occasion: Occasion) -> Done:
@@ -19,7 +19,11 @@ def notify_account_team(occasion: Occasion) -> Done:
     open_deals = [d for d in account.deals.values() if d.text("status") in ("", "open")]
     open_tasks = [t for t in account.tasks.values() if t.text("status") == "open"]
     team = [occasion.member_id(record.text("owner")) for record in (*open_deals, *open_tasks)]
-    return _told(occasion, [occasion.owner, *sorted(team)] if any(team) else [occasion.assignee], _subject(occasion))
+    return _told(
+        occasion,
+        [occasion.owner, *sorted(team)] if any(team) else [occasion.assignee],
+        _subject(occasion),
+    )
 
 
 def escalate_to_manager(occasion: Occasion) -> Done:
@@ -33,17 +37,16 @@ def escalate_to_manager(occasion: Occasion) -> Done:
         "Write down what was decided and by when",
     ]
     title = f"Escalation: {occasion.company}"
-    path, writes = task(
+    work = task(
         occasion,
         title,
         days=1,
         steps=steps,
         priority="high",
-        step=None,
         owner=manager or occasion.assignee,
     )
     note = message(occasion, [manager], f"Escalation: {_subject(occasion)}", _lines(occasion))
-    return Done(f"message to {_names(note.to)}, task due {path.rsplit('/', 1)[1][:10]}", path, writes, (note,))
+    return Done(f"message to {_names(note.to)}, {due(work)}", work.path, (work,), (note,))
 
 
 def _told(occasion: Occasion, to: Sequence[str], subject: str) -> Done:
@@ -66,7 +69,9 @@ def _lines(occasion: Occasion) -> list[str]:
         profile.text("stage").replace("_", " "),
         f"owner {occasion.owner}" if occasion.owner else "no owner",
         f"renewal {profile.text('renewal')}" if profile.get("renewal") else "",
-        f"ARR {profile.text('arr')} {profile.text('currency')}".strip() if profile.get("arr") else "",
+        f"ARR {profile.text('arr')} {profile.text('currency')}".strip()
+        if profile.get("arr")
+        else "",
     ]
     lines = [
         f"{occasion.company} ({profile.path})",

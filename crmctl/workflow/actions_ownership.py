@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crmctl.insight import icp
+from crmctl.insight.icp import fit
+from crmctl.insight.scoring import rounded
 from crmctl.insight.weights import load_weights
 from crmctl.workflow.occasion import Done, NotYet, Occasion, task
-from crmctl.workspace import authoring, files, paths, splice
+from crmctl.workspace import authoring, paths, splice
 from crmctl.workspace.changes import FileChange
-from crmctl.workspace.measures import Measure, decimal
+from crmctl.workspace.measures import Measure
 
 SYSTEM = "crmctl"
 EXPANSION = "expansion"
@@ -22,14 +23,16 @@ EXPANSION = "expansion"
 
 def score_icp_fit(occasion: Occasion) -> Done:
     """States ``icp_fit`` and ``icp_tier`` and measures ``icp.score``; waits while too little is known."""
-    fit = icp.score(occasion.account.profile, load_weights(occasion.ws.root).icp)
-    if fit.score is None:
-        raise NotYet(f"no fit yet: {fit.reason}")
-    value = icp.shown(fit.score)
-    slug = occasion.account.slug
-    measure = Measure(slug, "icp.score", occasion.today, decimal(fit.score), SYSTEM)
-    write = _state(occasion, {"icp_fit": value, "icp_tier": fit.tier})
-    return Done(f"fit {value} of 100, {fit.tier}", occasion.account.profile.path, write, (), (measure,))
+    profile = occasion.account.profile
+    found = fit(profile, load_weights(occasion.ws.root).icp)
+    if found.tier is None:
+        raise NotYet(f"no fit yet: {found.reason}")
+    if found.score is None:
+        return Done(found.tier, profile.path, _state(occasion, {"icp_tier": found.tier}))
+    value = int(rounded(found.score, "1"))
+    measure = Measure(profile.id, "icp.score", occasion.today, rounded(found.score, "0.1"), SYSTEM)
+    writes = _state(occasion, {"icp_fit": value, "icp_tier": found.tier})
+    return Done(f"fit {value} of 100, {found.tier}", profile.path, writes, measures=(measure,))
 
 
 def assign_owner(occasion: Occasion) -> Done:
@@ -38,32 +41,36 @@ def assign_owner(occasion: Occasion) -> Done:
     A team of nobody has a task to choose somebody.
     """
     profile = occasion.account.profile
-    if profile.get("owner") is not None:
-        return Done(f"{occasion.owner} owns it already", profile.path)
-    member = occasion.ws.config.member(occasion.ws.config.default_owner) or occasion.least_loaded()
-    if member is not None:
-        return Done(f"owner {member.id}", profile.path, _state(occasion, {"owner": member.id}))
+    known, by = profile.stated("owner")
+    if known is not None:
+        said = "owner {}" if by == SYSTEM else "{} owns it already"
+        return Done(said.format(occasion.owner), profile.path)
+    owner = occasion.candidate
+    if owner:
+        return Done(f"owner {owner}", profile.path, _state(occasion, {"owner": owner}))
     steps = [
         f"crmctl set {occasion.account.slug} owner=…",
         "List the team under team: in crmctl.yaml, and accounts are assigned by themselves",
     ]
-    path, writes = task(occasion, f"Choose an owner for {occasion.company}", days=1, steps=steps)
-    return Done("task to choose an owner: crmctl.yaml names no team", path, writes)
+    work = task(occasion, f"Choose an owner for {occasion.company}", days=1, steps=steps)
+    return Done("task to choose an owner: crmctl.yaml names no team", work.path, (work,))
 
 
 def create_expansion(occasion: Occasion) -> Done:
     """An open deal of type expansion in the first stage, without an amount; one that is open is enough."""
     account = occasion.account
+    stages = occasion.ws.config.deal_stages
+    stage = stages[0] if stages else "qualification"
+    path = paths.deal(account.slug, f"{EXPANSION}-{occasion.id}")
+    made = occasion.made("deals")
+    if made is not None:
+        return Done(f"deal in stage {stage}", path, (made,))
     for deal in account.deals.values():
         if deal.text("status") in ("", "open") and EXPANSION in deal.text("type").casefold():
             return Done("an expansion is open already", deal.path)
-    path = paths.deal(account.slug, f"{EXPANSION}-{occasion.id}")
-    if files.read(occasion.ws.root, path) is not None:
-        return Done("deal", path)
-    stages = occasion.ws.config.deal_stages
     values = {
         "name": f"Expansion at {occasion.company}",
-        "stage": stages[0] if stages else "qualification",
+        "stage": stage,
         "status": "open",
         "opened": occasion.today,
         "type": EXPANSION,
@@ -74,7 +81,7 @@ def create_expansion(occasion: Occasion) -> Done:
     }
     raw = authoring.draft(occasion.ws, path, values)
     write = FileChange(path, None, raw, f"{occasion.name}: {occasion.action}")
-    return Done(f"deal in stage {values['stage']}", path, (write,))
+    return Done(f"deal in stage {stage}", path, (write,))
 
 
 def _state(occasion: Occasion, values: Mapping[str, Any]) -> tuple[FileChange, ...]:

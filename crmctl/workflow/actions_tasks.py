@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from crmctl.model.text import one_line
-from crmctl.workflow.occasion import Done, Occasion, task
+from crmctl.workflow.occasion import Done, Occasion, due, task
 
 if TYPE_CHECKING:
     from crmctl.model.record import Record
+    from crmctl.workspace.changes import FileChange
 
 SOUGHT = {
     "decision_maker": "a decision maker",
@@ -32,13 +33,15 @@ def schedule_outreach(occasion: Occasion) -> Done:
     if contact is None:
         title, people = f"Reach out to {occasion.company}", []
     else:
-        title, people = f"Reach out to {one_line(contact.title, 80)} at {occasion.company}", [contact.id]
+        title, people = (
+            f"Reach out to {one_line(contact.title, 80)} at {occasion.company}",
+            [contact.id],
+        )
         if contact.get("no_email") is True:
             steps.insert(0, "Has opted out of e-mail: call, or leave it")
-    path, writes = task(
-        occasion, title, days=2, steps=steps, contacts=people, step="initial_outreach"
+    return _laid_out(
+        task(occasion, title, days=2, steps=steps, contacts=people, step="initial_outreach")
     )
-    return _made(path, writes)
 
 
 def schedule_check_in_call(occasion: Occasion) -> Done:
@@ -51,23 +54,23 @@ def schedule_check_in_call(occasion: Occasion) -> Done:
     ]
     people = [contact.id for contact in _to_call(occasion.account.contacts.values())]
     title = f"Check-in call with {occasion.company}"
-    path, writes = task(
-        occasion, title, days=2, steps=steps, contacts=people, priority="high", step=None
-    )
-    return _made(path, writes)
+    return _laid_out(task(occasion, title, days=2, steps=steps, contacts=people, priority="high"))
 
 
 def research_decision_makers(occasion: Occasion) -> Done:
     """A task that names the buying roles without anybody in them; nothing where every role is known."""
-    held = {role for contact in _present(occasion.account.contacts.values()) for role in contact.items("roles")}
+    held = {
+        role
+        for contact in _present(occasion.account.contacts.values())
+        for role in contact.items("roles")
+    }
     missing = [role for role in SOUGHT if role not in held]
     if not missing:
         return Done("every buying role is known, so no task")
     names = _listed([SOUGHT[role] for role in missing])
     steps = [f"Who is {SOUGHT[role]}? Name, title, what they care about" for role in missing]
     steps.append(f"One file each: crmctl contact add {occasion.account.slug} …, with the role")
-    path, writes = task(occasion, f"Find {names} at {occasion.company}", days=5, steps=steps)
-    return _made(path, writes)
+    return _laid_out(task(occasion, f"Find {names} at {occasion.company}", days=5, steps=steps))
 
 
 def _present(contacts: Iterable[Record]) -> list[Record]:
@@ -77,7 +80,9 @@ def _present(contacts: Iterable[Record]) -> list[Record]:
 def _to_call(contacts: Iterable[Record]) -> list[Record]:
     def rank(contact: Record) -> tuple[int, str]:
         roles = contact.items("roles")
-        return next((i for i, role in enumerate(CALLED_FIRST) if role in roles), len(CALLED_FIRST)), contact.id
+        return next(
+            (i for i, role in enumerate(CALLED_FIRST) if role in roles), len(CALLED_FIRST)
+        ), contact.id
 
     return sorted(_present(contacts), key=rank)[:MAX_CALLED]
 
@@ -86,5 +91,5 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _made(path: str, writes: tuple[object, ...]) -> Done:
-    return Done(f"task due {path.rsplit('/', 1)[1][:10]}", path, writes)  # type: ignore[arg-type]
+def _laid_out(work: FileChange) -> Done:
+    return Done(due(work), work.path, (work,))

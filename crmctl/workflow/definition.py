@@ -27,12 +27,17 @@ class Workflow(Strict):
     """One workflow: a trigger, and what to do when it fires, in this order."""
 
     trigger: Annotated[str, Field(description="an event such as contact_created, or a condition")]
-    actions: Annotated[list[str], Field(min_length=1, max_length=MAX_ACTIONS, description="what to do")]
+    actions: Annotated[
+        list[str], Field(min_length=1, max_length=MAX_ACTIONS, description="what to do")
+    ]
     description: Annotated[str, Field(max_length=2000, description="what it is for")] = ""
     enabled: Annotated[bool, Field(description="false switches it off")] = True
-    owner: Annotated[str, Field(description="who gets its tasks, instead of the account's owner")] = ""
+    owner: Annotated[
+        str, Field(description="who gets its tasks, instead of the account's owner")
+    ] = ""
     due_in_days: Annotated[
-        int | None, Field(ge=0, le=365, description="when its tasks are due, instead of each action's own")
+        int | None,
+        Field(ge=0, le=365, description="when its tasks are due, instead of each action's own"),
     ] = None
 
     @field_validator("trigger")
@@ -67,7 +72,8 @@ class Workflows(Strict):
     """The whole of ``workflows.yaml``."""
 
     customer_workflows: Annotated[
-        dict[WorkflowName, Workflow], Field(max_length=MAX_WORKFLOWS, description="workflows by name")
+        dict[WorkflowName, Workflow],
+        Field(max_length=MAX_WORKFLOWS, description="workflows by name"),
     ] = {}
 
 

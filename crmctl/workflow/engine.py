@@ -31,8 +31,7 @@ def plan(
     """
     workflows = _chosen(ws, workflow)
     slugs = [account] if account is not None else store.slugs(ws.root)
-    names = {n for w in workflows.values() if w.condition for n in w.condition.names}
-    insight = Insight(ws, slugs, names)
+    insight = Insight(ws, slugs)
     planner = Planner(ws, workflows, values or insight.values, insight.describe)
     for slug in slugs:
         planner.account(slug)

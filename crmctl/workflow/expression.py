@@ -217,11 +217,13 @@ def _refuse(text: str, at: int) -> NoReturn:
         raise ExpressionError("ends too early; a value or condition is missing", at + 1)
     if rest[0] in "\"'":
         raise ExpressionError("the quotation mark is never closed", at + 1)
-    around = text[max(at - 1, 0) : at + 2]
-    for foreign in sorted(_ELSEWHERE, key=len, reverse=True):
-        if rest.startswith(foreign) or (len(foreign) > 1 and around.startswith(foreign)):
-            message = f"{foreign} is not known here; did you mean {_ELSEWHERE[foreign]}?"
-            raise ExpressionError(message, at + 1)
+    for start in (at, max(at - 1, 0)):  # the lexer may have taken the first sign of two
+        for foreign in sorted(_ELSEWHERE, key=len, reverse=True):
+            if text.startswith(foreign, start) and start + len(foreign) > at:
+                meant = _ELSEWHERE[foreign]
+                raise ExpressionError(
+                    f"{foreign} is not known here; did you mean {meant}?", start + 1
+                )
     word = rest.split()[0][:40]
     hint = suggestion(word, [*_KEYWORDS, *FUNCTIONS])
     if text[:at].rstrip().endswith(("==", "!=", "contains")) or _follows_text(text[:at]):
@@ -281,7 +283,7 @@ def _operand(tree: Any) -> Operand:
 
 
 def _column(tree: Any) -> int:
-    token = next(tree.scan_values(lambda value: True))
+    token = next(tree.scan_values(lambda _: True))
     return int(token.start_pos) + 1
 
 

@@ -63,9 +63,7 @@ class Occasion:
 
     @property
     def id(self) -> str:
-        """Eight hex digits that name everything this action makes on this occasion."""
-        parts = [self.account.slug, self.name, self.episode.key, self.action]
-        return sha256(json.dumps(parts).encode()).hexdigest()[:8]
+        return made_id(self.account.slug, self.name, self.episode.key, self.action)
 
     @property
     def today(self) -> dt.date:
@@ -89,10 +87,19 @@ class Occasion:
         return self.member_id(self.account.profile.text("owner"))
 
     @property
+    def candidate(self) -> str:
+        """Who would own an account of nobody: the default owner, else who has the fewest; "" without a team."""
+        config = self.ws.config
+        member = (
+            config.member(config.default_owner) if config.default_owner else self.least_loaded()
+        )
+        return member.id if member else ""
+
+    @property
     def assignee(self) -> str:
-        """Who gets the work: the workflow's own owner, else the account's, else the default owner."""
+        """Who gets the work: the workflow's own owner, else the account's, else the candidate for it."""
         chosen = self.workflow.owner or self.account.profile.text("owner")
-        return self.member_id(chosen or self.ws.config.default_owner)
+        return self.member_id(chosen) if chosen else self.candidate
 
     def member_id(self, text: str) -> str:
         """The team id that an owner's id, name, address or system id stands for."""
@@ -107,16 +114,22 @@ class Occasion:
         """So many days from now, or as the workflow says; a weekend moves to Monday."""
         chosen = self.workflow.due_in_days
         day = self.today + dt.timedelta(days=days if chosen is None else chosen)
-        return day + dt.timedelta(days=max(0, 7 - day.weekday()) if day.weekday() >= SATURDAY else 0)
+        return day + dt.timedelta(
+            days=max(0, 7 - day.weekday()) if day.weekday() >= SATURDAY else 0
+        )
 
-    def made(self, folder: str) -> str:
-        """The path of what this action made before it could be recorded; "" if there is nothing."""
+    def made(self, folder: str) -> FileChange | None:
+        """What a killed run made for this action and did not record, as a change of nothing."""
         place = f"{paths.ACCOUNTS}/{self.account.slug}/{folder}"
         try:
             names = os.listdir(self.ws.root / place)
         except FileNotFoundError:
-            return ""
-        return next((f"{place}/{n}" for n in sorted(names) if n.endswith(f"-{self.id}.md")), "")
+            return None
+        name = next((n for n in sorted(names) if n.endswith(f"-{self.id}.md")), None)
+        if name is None:
+            return None
+        raw = self.current(f"{place}/{name}")
+        return FileChange(f"{place}/{name}", raw, raw)
 
     def earlier(self, action: str, within_days: int) -> Outcome | None:
         """What the same action did lately in this account, whatever the occasion."""
@@ -124,6 +137,12 @@ class Occasion:
         found = [e for e in self.history if e.opened >= since and e is not self.episode]
         outcomes = [e.actions[action] for e in found if action in e.actions]
         return next((o for o in reversed(outcomes) if o.state == DONE and o.path), None)
+
+
+def made_id(account: str, workflow: str, episode: str, action: str) -> str:
+    """Eight hex digits that end the name of everything an action makes on one occasion."""
+    parts = json.dumps([account, workflow, episode, action])
+    return sha256(parts.encode()).hexdigest()[:8]
 
 
 def task(
@@ -136,18 +155,18 @@ def task(
     priority: str = "normal",
     step: str | None = None,
     owner: str | None = None,
-) -> tuple[str, tuple[FileChange, ...]]:
-    """(path, writes) of a task with an owner and a due date; nothing to write when it is there already."""
-    path = occasion.made("tasks")
-    if path:
-        return path, ()
-    due = occasion.due(days)
+) -> FileChange:
+    """A task with an owner and a due date, as the change that makes it."""
+    made = occasion.made("tasks")
+    if made is not None:
+        return made
+    day = occasion.due(days)
     slug = paths.slug(occasion.action.replace("_", "-"), fallback="task", limit=40)
-    path = paths.task(occasion.account.slug, due, slug, occasion.id)
+    path = paths.task(occasion.account.slug, day, slug, occasion.id)
     values = {
         "title": one_line(title, 160),
         "owner": (occasion.assignee if owner is None else owner) or None,
-        "due": due,
+        "due": day,
         "status": "open",
         "priority": priority,
         "with": list(contacts),
@@ -158,16 +177,19 @@ def task(
     }
     body = "".join(f"- [ ] {line}\n" for line in steps)
     raw = authoring.draft(occasion.ws, path, values, body=body)
-    return path, (FileChange(path, None, raw, f"{occasion.name}: {occasion.action}"),)
+    return FileChange(path, None, raw, f"{occasion.name}: {occasion.action}")
 
 
-def document(
-    occasion: Occasion, template: str, extra: Mapping[str, Any]
-) -> tuple[str, tuple[FileChange, ...]]:
-    """(path, writes) of a document rendered into ``plans/``; nothing to write when it is there already."""
-    path = occasion.made("plans")
-    if path:
-        return path, ()
+def due(work: FileChange) -> str:
+    """``task due`` and the date in a task's name."""
+    return f"task due {work.path.rsplit('/', 1)[1][:10]}"
+
+
+def document(occasion: Occasion, template: str, extra: Mapping[str, Any]) -> FileChange:
+    """A document rendered into ``plans/``, as the change that makes it."""
+    made = occasion.made("plans")
+    if made is not None:
+        return made
     name = f"{occasion.today.isoformat()}-{template}-{occasion.id}"
     path = paths.plan(occasion.account.slug, name)
     context = {
@@ -178,7 +200,7 @@ def document(
         **extra,
     }
     raw = templates.render(occasion.ws.root, template, context).encode()
-    return path, (FileChange(path, None, raw, f"{occasion.name}: {occasion.action}"),)
+    return FileChange(path, None, raw, f"{occasion.name}: {occasion.action}")
 
 
 def message(

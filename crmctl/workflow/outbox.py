@@ -67,7 +67,9 @@ def write(state_dir: Path, messages: Iterable[Message]) -> list[Message]:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise CrmError(f"cannot write to {folder}: {error.strerror}; nothing was changed") from error
+            raise CrmError(
+                f"cannot write to {folder}: {error.strerror}; nothing was changed"
+            ) from error
         new.append(message)
     return new
 

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from crmctl.model.errors import CrmError, DamagedFile, Problem
 from crmctl.model.text import one_line
-from crmctl.workflow import episodes as records
-from crmctl.workflow import outbox, triggers
+from crmctl.workflow import episodes, outbox, triggers
 from crmctl.workflow.actions import ACTIONS
 from crmctl.workflow.episodes import DONE, FAILED, WAITING, Episode, Outcome
-from crmctl.workflow.occasion import NotYet, Occasion
+from crmctl.workflow.occasion import NotYet, Occasion, made_id
 from crmctl.workspace import files, measures, paths, store, yamlio
 from crmctl.workspace.changes import ChangeSet, FileChange
 from crmctl.workspace.index import opened
@@ -90,21 +89,23 @@ class Planner:
         try:
             path = paths.episodes(slug)
             raw = files.read(self.ws.root, path)
-            history = records.parse(raw or b"", path)
+            history = episodes.parse(raw or b"", path)
             running = [e for e in history if e.closed is None]
             self._trigger(slug, history)
             due = [e for e in history if e.closed is None and self._todo(e)]
             if due:
-                self._act(self._load(slug), history, due)
+                self._act(self._load(slug, due), history, due)
         except DamagedFile as error:
             self.plan.problems += error.problems
             return
         except CrmError as error:
-            self.plan.problems.append(Problem(f"{paths.ACCOUNTS}/{slug}", 0, "", str(error), "file"))
+            self.plan.problems.append(
+                Problem(f"{paths.ACCOUNTS}/{slug}", 0, "", str(error), "file")
+            )
             return
         over = [e for e in running if e.closed is not None and e.key.isdigit()]
         self.plan.steps += [_step(slug, e, "", Outcome(CLOSED, "over")) for e in over]
-        self.plan.changes.put(path, raw, records.dump(history), "what workflows did")
+        self.plan.changes.put(path, raw, episodes.dump(history), "what workflows did")
 
     def note_measures(self) -> None:
         """Puts what the actions measured into today's file."""
@@ -139,13 +140,18 @@ class Planner:
                 first = name not in self.baselines
                 history += triggers.appeared(name, workflow.trigger, history, sight, first=first)
 
-    def _load(self, slug: str) -> Account:
+    def _load(self, slug: str, due: list[Episode]) -> Account:
+        """The account without what a killed run made for the actions to come: they take it up again."""
         reader = store.Reader(self.ws.root, self.ws.ranking)
         account = reader.account(slug)
         if account is None:
             raise DamagedFile(reader.problems)
         subjects = {f"{paths.ACCOUNTS}/{slug}/{name}.md" for name in self._subjects(account)}
         self.plan.problems += [p for p in reader.problems if p.path in subjects]
+        ids = {made_id(slug, e.workflow, e.key, a) for e in due for a in self._todo(e)}
+        for records in (account.deals, account.tasks):
+            for name in [name for name in records if name[-8:] in ids]:
+                del records[name]
         return account
 
     def _subjects(self, account: Account) -> list[str]:
@@ -173,9 +179,7 @@ class Planner:
             if not episode.key.isdigit() and not self._todo(episode):
                 episode.closed = self.ws.today
 
-    def _do(
-        self, account: Account, history: list[Episode], episode: Episode, action: str
-    ) -> None:
+    def _do(self, account: Account, history: list[Episode], episode: Episode, action: str) -> None:
         workflow = self.workflows[episode.workflow]
         occasion = Occasion(
             self.ws,

@@ -15,6 +15,7 @@ from decimal import Decimal
 from crmctl.model.text import one_line
 from crmctl.workflow.episodes import Episode
 from crmctl.workflow.expression import Expression
+from crmctl.workflow.vocabulary import terms
 
 EVENTS = {"contact_created": "contacts", "deal_created": "deals"}
 # Records of an account in this stage always count as new: everybody there is still to be approached.
@@ -43,7 +44,9 @@ def appeared(
         if first and baseline is not None:
             baseline.known = fresh
         elif first and fresh:
-            new.append(Episode(workflow, folder, sight.today, sight.today, "there before", known=fresh))
+            new.append(
+                Episode(workflow, folder, sight.today, sight.today, "there before", known=fresh)
+            )
         known = fresh if first else baseline.known if baseline else []
         fresh = [record for record in fresh if record not in known]
     return new + [
@@ -70,17 +73,21 @@ def became(
 
 def explain(condition: Expression, values: Mapping[str, object]) -> str:
     """The condition and the values that made it true, on one line."""
-    stated = [f"{name} is {_shown(values.get(name))}" for name in condition.names]
+    stated = [f"{name} is {_shown(name, values.get(name))}" for name in condition.names]
     return one_line(f"{condition.text}: {', '.join(stated)}", 500)
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
     if value is None:
         return "not known"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, (float, Decimal)):
-        return f"{Decimal(str(value)):.4f}".rstrip("0").rstrip(".")
+    if isinstance(value, (int, float, Decimal)):
+        term = terms().get(name)
+        ratio = term is not None and term.kind == "ratio"
+        number = Decimal(str(value)) * (100 if ratio else 1)
+        text = f"{number:.2f}".rstrip("0").rstrip(".")
+        return f"{text}%" if ratio else text
     if isinstance(value, (list, tuple)):
         return "/".join(one_line(str(item), 40) for item in value)
     return one_line(str(value), 80)

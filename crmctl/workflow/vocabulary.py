@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,7 +23,6 @@ from crmctl.workflow.expression import (
 
 OWN = "field."
 USAGE = "usage."
-STATUSES = ("excellent", "good", "at_risk", "critical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +35,43 @@ class Term:
     choices: tuple[str, ...] = ()
 
 
-COMPUTED = (
+# Of the health score.
+HEALTH = (
     Term("health_score", "score", "health as `crmctl score` computes it, 0 to 100"),
-    Term("health_status", "text", "the status of that health", STATUSES),
-    Term("health_coverage", "ratio", "share of the health score that data stands behind"),
-    Term("usage_growth", "ratio", "usage now against the period before; 50% is half as much again"),
-    Term("usage.<metric>", "number", "the newest value of a usage metric, such as usage.active_users"),
-    Term("last_interaction", "date", "the last conversation: call, meeting, mail or chat"),
+    Term("health_status", "text", "the status of that health, such as at_risk"),
+    Term("health_coverage", "ratio", "how much of the health score stands on evidence"),
+    Term("last_interaction", "date", "when we last heard from them"),
+)
+# What the health score is made of; `weights.yaml` says how each is measured.
+INPUTS = (
+    Term("usage_growth", "ratio", "usage against the period before; 50% is half as much again"),
+    Term("active_share", "ratio", "active users for each seat"),
+    Term("breadth", "ratio", "features used, of those their plan has"),
+    Term("usage_age", "days", "days since usage was last measured"),
+    Term("open_tickets", "number", "support tickets that are open"),
+    Term("ticket_rate", "number", "new support tickets a month"),
+    Term("severe_share", "ratio", "support tickets of high priority or escalated"),
+    Term("days_to_close", "days", "days after which half of the tickets are closed"),
+    Term("reopened_share", "ratio", "support tickets that had to be opened again"),
+    Term("active_contacts", "number", "people who talked with us lately"),
+    Term("roles_covered", "ratio", "buying roles that somebody there holds"),
+    Term("champion", "number", "1 for a champion we hear from, 0.5 for a silent one, 0 for none"),
+    Term("days_since_contact", "days", "days since we last heard from them"),
+    Term("balance", "ratio", "messages of the quieter side for each of the other's"),
+    Term("sentiment", "number", "mood of the conversations, from -1 to 1"),
+    Term("goal_pace", "ratio", "progress towards their goals; 100% is on schedule"),
+    Term("survey_mean", "number", "what they last answered to surveys, 0 to 10"),
+    Term("days_to_value", "days", "days from the start to the first value"),
+    Term("renewal_outlook", "ratio", "renewals and expansions that were won"),
+)
+# Counted in the account's folder.
+COUNTS = (
     Term("contacts", "number", "contacts who have not left"),
     Term("champions", "number", "contacts in the role champion who have not left"),
     Term("decision_makers", "number", "contacts in the role decision_maker who have not left"),
     Term("open_deals", "number", "deals that are open"),
     Term("open_tasks", "number", "tasks that are open"),
     Term("overdue_tasks", "number", "open tasks whose due date has passed"),
-    Term("open_tickets", "number", "support tickets that are open"),
-    Term("field.<name>", "any", "a field of the team's own in the profile, such as field.tier"),
 )
 _FIELD_KINDS = {
     "int": "number",
@@ -82,8 +102,12 @@ _EXAMPLES = {
 
 @lru_cache(maxsize=1)
 def terms() -> dict[str, Term]:
-    """Every name by itself: computed values, then the fields of an account that are no maps."""
-    found = {term.name: term for term in COMPUTED}
+    """Every name by itself: computed values, then the fields of an account that are no maps.
+
+    Beside them there are ``usage.<metric>``, the newest value of a usage measure, and ``field.<name>``,
+    a field of the team's own in the profile.
+    """
+    found = {term.name: term for term in (*HEALTH, *INPUTS, *COUNTS)}
     for field in ACCOUNT:
         if field.kind != "map":
             kind = "list" if field.many else _FIELD_KINDS.get(field.kind, "text")
@@ -114,7 +138,9 @@ def _check(node: Node, warnings: list[str]) -> None:
 def _condition(node: Operand) -> None:
     """A value that stands alone must be true or false by itself."""
     if isinstance(node, Constant):
-        raise ExpressionError(f"{node.text} alone is no condition; compare it with a field", node.column)
+        raise ExpressionError(
+            f"{node.text} alone is no condition; compare it with a field", node.column
+        )
     kind = _kind(node)
     if kind not in ("bool", "any"):
         name = node.function if isinstance(node, Call) else node.name
@@ -130,13 +156,11 @@ def _term(name: Name) -> Term:
             return Term(name.name, kind, "")
     if name.name in known:
         return known[name.name]
-    hint = suggestion(name.name, _plain_names())
-    hint = hint or f"; a field of your own is written {OWN}{name.name.split('.')[0]}, text in quotes"
+    hint = suggestion(name.name, known)
+    hint = (
+        hint or f"; a field of your own is written {OWN}{name.name.split('.')[0]}, text in quotes"
+    )
     raise ExpressionError(f"nothing is called {name.name}{hint}", name.column)
-
-
-def _plain_names() -> Iterator[str]:
-    return (name for name in terms() if "<" not in name)
 
 
 def _kind(node: Operand) -> str:
@@ -177,11 +201,12 @@ def _compare(node: Compare) -> list[str]:
             raise ExpressionError(f"found {right.text}; allowed: true or false", right.column)
         return []
     if kind == "score" and right.kind == "percent":
-        return [f"{_label(left)} runs from 0 to 100, so {right.text} is {right.value}: write "
-                f"{right.text[:-1]}"]  # fmt: skip
+        number = right.text.removesuffix("%")
+        return [f"{_label(left)} runs from 0 to 100: {right.text} is {right.value}, write {number}"]
     if kind not in _CONSTANT_FITS[right.kind]:
         raise ExpressionError(
-            f"{_label(left)} cannot be compared with {right.text}; write {_EXAMPLES[kind]}", right.column
+            f"{_label(left)} cannot be compared with {right.text}; write {_EXAMPLES[kind]}",
+            right.column,
         )
     _check_choice(left, right)
     return _ratio_warning(left, kind, right)
@@ -196,7 +221,8 @@ def _check_operator(node: Compare, left: Operand, kind: str) -> None:
     }.get(kind, ("<", "<=", ">", ">=", "==", "!="))
     if node.operator not in allowed:
         raise ExpressionError(
-            f"{node.operator} does not suit {_label(left)}; allowed: {' '.join(allowed)}", node.column
+            f"{node.operator} does not suit {_label(left)}; allowed: {' '.join(allowed)}",
+            node.column,
         )
 
 
@@ -220,7 +246,9 @@ def _ratio_warning(left: Operand, kind: str, right: Constant) -> list[str]:
     if kind != "ratio" or right.kind != "number" or abs(float(str(right.value))) < 2:
         return []
     percent = f"{float(str(right.value)) * 100:,.0f}%"
-    return [f"{_label(left)} is a ratio, so {right.text} means {percent}; did you mean {right.text}%?"]
+    return [
+        f"{_label(left)} is a ratio, so {right.text} means {percent}; did you mean {right.text}%?"
+    ]
 
 
 def _label(node: Operand) -> str:

@@ -17,6 +17,7 @@ from crmctl.workspace import files, gitdir, runs
 from crmctl.workspace.paths import ACCOUNTS
 
 _CURSORS = f"{ACCOUNTS}/_state/"
+_EPISODES = "/episodes.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class FileChange:
 class ChangeSet:
     """Changes to files, at most one for each path, in the order of writing.
 
-    That is the order of their paths, but with the cursors of sources behind everything else: a
-    cursor must never be ahead of the data that it stands for.
+    That is the order of their paths, but with the episodes of workflows behind the work that they
+    record, and the cursors of sources behind everything else: neither may be ahead of what it
+    stands for.
     """
 
     def __init__(self) -> None:
@@ -45,13 +47,16 @@ class ChangeSet:
         Two changes that cancel out leave nothing. Raises ValueError if ``change.old`` is not what
         the pending change would leave: the caller computed it from something else.
         """
-        pending = self._changes.pop(files.check_path(change.path), None)
+        pending = self._changes.get(files.check_path(change.path))
         if pending is not None:
             if change.old != pending.new:
                 raise ValueError(f"a change of {change.path} ignores the one already pending")
-            reasons = dict.fromkeys(filter(None, (pending.reason, change.reason)))
-            change = FileChange(change.path, pending.old, change.new, "; ".join(reasons))
-        if change.old != change.new:
+            reasons = dict.fromkeys([*pending.reason.split("; "), change.reason])
+            reason = "; ".join(filter(None, reasons))
+            change = FileChange(change.path, pending.old, change.new, reason)
+        if change.old == change.new:
+            self._changes.pop(change.path, None)
+        else:
             self._changes[change.path] = change
 
     def put(self, path: str, old: bytes | None, new: bytes | None, reason: str = "") -> None:
@@ -70,7 +75,9 @@ class ChangeSet:
     @property
     def paths(self) -> list[str]:
         """The paths, in the order of writing."""
-        return sorted(self._changes, key=lambda path: (path.startswith(_CURSORS), path))
+        return sorted(
+            self._changes, key=lambda p: (p.startswith(_CURSORS), p.endswith(_EPISODES), p)
+        )
 
     def __iter__(self) -> Iterator[FileChange]:
         return (self._changes[path] for path in self.paths)

@@ -152,23 +152,26 @@ def load_model(root: Path, path: str, model: type[T]) -> T:
 
 def parse_model(raw: bytes, path: str, model: type[T]) -> T:
     """As `load_model`, from bytes."""
+    found, problems = examine(raw, path, model)
+    if found is None:
+        raise ConfigError("; ".join(map(str, problems)))
+    return found
+
+
+def examine(raw: bytes, path: str, model: type[T]) -> tuple[T | None, list[Problem]]:
+    """What a YAML file says, or None and all that is wrong with it."""
     try:
         text = raw.decode("utf-8-sig")
         data = yamlio.load(text, path=path)
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not UTF-8 text") from None
+        return None, [Problem(path, 0, "", "is not UTF-8 text", "yaml")]
     except DamagedFile as error:
-        raise ConfigError(str(error)) from None
-    if data is None:
-        data = {}
+        return None, error.problems
     try:
-        return model.model_validate(data)
+        return model.model_validate({} if data is None else data), []
     except ValidationError as error:
-        problems = [
-            _problem(detail, text, path)
-            for detail in error.errors(include_input=True, include_url=False)
-        ]
-        raise ConfigError("; ".join(map(str, problems))) from None
+        details = error.errors(include_input=True, include_url=False)
+        return None, [_problem(detail, text, path) for detail in details]
 
 
 def _problem(detail: ErrorDetails, text: str, path: str) -> Problem:
@@ -179,7 +182,8 @@ def _problem(detail: ErrorDetails, text: str, path: str) -> Problem:
         message = "is not a known setting"
     elif not isinstance(detail.get("input"), (dict, list)):
         message = f"{message[:1].lower()}{message[1:]}, found {str(detail.get('input'))[:60]!r}"
-    return Problem(path, yamlio.line_of(text, keys), field, message, "value")
+    line = yamlio.line_of(text, keys) or yamlio.line_of(text, keys[:-1])
+    return Problem(path, line, field, message, "value")
 
 
 def schema() -> dict[str, Any]:

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -74,6 +74,28 @@ def read(root: Path, rel: str) -> bytes | None:
         except FileNotFoundError:
             return None
         return _read_in(folder, rel)[0]
+
+
+def read_each(
+    root: Path, folder: str, names: Iterable[str]
+) -> Iterator[tuple[str, bytes | CrmError]]:
+    """Files of one folder, which is opened only once: each name with its bytes, or with why it has none.
+
+    ``names`` are as the folder lists them; one that is gone meanwhile is passed over.
+    """
+    check_path(folder)
+    with _explained("read", folder), ExitStack() as stack:
+        *_, opened = _open_folders(root, PurePosixPath(folder), stack)
+        for name in names:
+            rel = f"{folder}/{name}"
+            try:
+                with _explained("read", rel):
+                    found = _read_in(opened, rel)[0]
+            except CrmError as error:
+                yield name, error
+                continue
+            if found is not None:
+                yield name, found
 
 
 def write(root: Path, rel: str, new: bytes | None, *, expected: bytes | None) -> None:
@@ -167,7 +189,7 @@ def _open_folders(
 def _read_in(folder: int, rel: str) -> tuple[bytes | None, int | None]:
     """Content and permissions of the last part of ``rel`` in an open folder; None if absent."""
     try:
-        descriptor = os.open(PurePosixPath(rel).name, _FILE, dir_fd=folder)
+        descriptor = os.open(rel.rpartition("/")[2], _FILE, dir_fd=folder)
     except FileNotFoundError:
         return None, None
     with open(descriptor, "rb", buffering=0) as file:

@@ -41,7 +41,12 @@ class GitDir:
     def state_dir(self) -> Path:
         """Our own folder beside the repository's files; made here if it is not there."""
         folder = self.common_dir / "crmctl"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot make {folder}: {error.strerror}; crmctl keeps its lock and journal there"
+            ) from error
         return folder
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crmctl.model.record import Ranking, Record
 
-VERSION = "1"
+VERSION = "2"
 # File systems stamp files with a coarse clock: an entry cached so soon after a change may be older than it looks.
 RACY_NS = 50_000_000
 COLUMNS = (
@@ -47,9 +47,8 @@ CREATE TABLE measure_file (
   day TEXT PRIMARY KEY, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER, cached INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE measure (
-  account TEXT, measure TEXT, day TEXT, source TEXT, value TEXT, PRIMARY KEY (account, measure, day, source)
+  day TEXT, account TEXT, measure TEXT, source TEXT, value TEXT, PRIMARY KEY (day, account, measure, source)
 ) WITHOUT ROWID;
-CREATE INDEX measure_day ON measure (day);
 CREATE TABLE latest (measure TEXT, account TEXT, day TEXT, value TEXT, PRIMARY KEY (measure, account)) WITHOUT ROWID;
 CREATE TABLE file (
   path TEXT PRIMARY KEY, account TEXT, kind TEXT, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER,
@@ -62,7 +61,7 @@ CREATE VIRTUAL TABLE fulltext USING fts5 (title, body, tokenize = 'unicode61 rem
 CREATE TABLE text_file (
   path TEXT PRIMARY KEY, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER, cached INTEGER
 ) WITHOUT ROWID;
-CREATE TABLE facts (account TEXT PRIMARY KEY, fingerprint TEXT, json TEXT) WITHOUT ROWID;
+CREATE TABLE facts (account TEXT PRIMARY KEY, fingerprint TEXT, json TEXT, key TEXT, result TEXT);
 """
 
 
@@ -74,6 +73,10 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    return _leaf(value)
+
+
+def _leaf(value: Any) -> str:
     if hasattr(value, "isoformat"):
         text: str = value.isoformat()
         return text.replace("+00:00", "Z")
@@ -82,7 +85,7 @@ def plain(value: Any) -> Any:
 
 def as_json(value: Any) -> str:
     """`plain`, as one line of JSON."""
-    return json.dumps(plain(value), ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=_leaf)
 
 
 class Index:

@@ -32,6 +32,7 @@ Kind = Literal[
     "review",
     "plan",
     "document",
+    "episodes",
     "measures",
     "state",
 ]
@@ -187,6 +188,11 @@ def document(account: str, name: str) -> str:
     return f"{_account(account)}/{name}.md"
 
 
+def episodes(account: str) -> str:
+    """On which occasions workflows fired for an account, and what they did."""
+    return f"{_account(account)}/episodes.jsonl"
+
+
 def measures(day: date) -> str:
     """What was measured on one day, all accounts."""
     return f"{ACCOUNTS}/_measures/{_day(day)}.csv"
@@ -200,8 +206,8 @@ def state(source: str) -> str:
 def kind_of(path: str) -> tuple[Kind, str, str] | None:
     """The kind, account and id that a path stands for; None for a file in the wrong place.
 
-    The id is the file's name without its ending, for a profile (kind ``account``) and a health
-    file the folder's.
+    The id is the file's name without its ending, for a profile (kind ``account``), a health and
+    an episodes file the folder's.
     Measures and states have no account: theirs is "".
     """
     match = _RECORD.fullmatch(path)
@@ -213,6 +219,8 @@ def kind_of(path: str) -> tuple[Kind, str, str] | None:
     if not (is_slug(account) and is_slug(name)):
         return None
     if ending == "jsonl":
+        if folder is None and name == "episodes":
+            return "episodes", account, account
         is_traffic = folder == "interactions" and (name == "undated" or _is_year(name))
         return ("traffic", account, name) if is_traffic else None
     if ending != "md":

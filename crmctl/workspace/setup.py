@@ -8,20 +8,6 @@ from crmctl.model.errors import CrmError
 from crmctl.workspace import files, templates
 from crmctl.workspace.changes import ChangeSet
 
-TEMPLATES = (
-    "profile",
-    "contact",
-    "deal",
-    "interaction-log",
-    "deal-review",
-    "relationship-map",
-    "health",
-    "onboarding",
-    "review",
-    "research-brief",
-    "intervention-plan",
-    "expansion-brief",
-)
 CONFIG = """\
 # The team and its rules. `crmctl schema` writes JSON Schemas that let an editor complete this file.
 # Credentials never belong here: crmctl reads them from the environment.
@@ -59,12 +45,7 @@ def plan_init(root: Path) -> ChangeSet:
         ".gitignore": IGNORE.encode(),
         ".gitattributes": ATTRIBUTES.encode(),
     }
-    for name in (
-        "weights.yaml",
-        "workflows.yaml",
-        "templates/tasks.yaml",
-        *(f"templates/{t}.md.j2" for t in TEMPLATES),
-    ):
+    for name in ("weights.yaml", "workflows.yaml", *templates.shipped_names()):
         found = templates.shipped(name)
         if found is None:
             raise CrmError(f"{name}: is missing from this installation of crmctl; install it again")

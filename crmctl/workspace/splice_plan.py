@@ -135,7 +135,7 @@ def _predecessor(node: Pairs, key_path: KeyPath) -> int | None:
     after = len(names)
     if len(key_path) == 1 and key_path[0] != SOURCES and SOURCES in names:
         after = names.index(SOURCES)
-    elif key_path[0] == SOURCES and len(key_path) > 1:
+    elif key_path[0] == SOURCES and len(key_path) in (2, 3):
         mine = rank(key_path)
         after = next(
             (i for i, name in enumerate(names) if rank((*key_path[:-1], name)) > mine), after
@@ -145,7 +145,7 @@ def _predecessor(node: Pairs, key_path: KeyPath) -> int | None:
 
 def _line(at: int, key_path: KeyPath, lines: str) -> Patch:
     """Whole new lines; at one place the deeper come first, and blocks and fields in their order."""
-    order = rank(key_path) if key_path[0] == SOURCES and len(key_path) > 1 else ()
+    order = rank(key_path) if key_path[0] == SOURCES and len(key_path) in (2, 3) else ()
     return Patch(at, at, lines, (1, -len(key_path), *order))
 
 
@@ -210,8 +210,13 @@ def remove(text: str, root: Node | None, key_path: KeyPath) -> Iterator[Way]:
         first, after = lines_of(text, starts[0], max(end, starts[0]))
         yield [Patch(*_with_blank(text, first, after, key_path), "")]
         yield [Patch(first, after, "")]
-    elif len(starts) == 2 and not text[end : starts[1]].strip():
+        # A block scalar above would take the blank lines below for its own.
+        following = len(text) - len(text[after:].lstrip(" \r\n"))
+        yield [Patch(first, line_start(text, following), "")]
+    elif len(starts) == 2 and not text[line_after(text, end) : starts[1]].strip():
         yield [Patch(starts[0], starts[1], "")]
+    else:
+        yield [Patch(starts[0], end, "")]
 
 
 def _with_blank(text: str, first: int, after: int, key_path: KeyPath) -> tuple[int, int]:
@@ -261,7 +266,7 @@ def replace(text: str, root: Node | None, key_path: KeyPath, value: Any) -> Iter
     end = end_of(text, node)
     if place.in_flow or place.key is None:  # brackets around it, or an item of a block list
         for new in _inline(node, value, place.in_flow):
-            yield [_fill(text, node, new) if node.start == end else Patch(node.start, end, new)]
+            yield [_fill(text, place, new) if node.start == end else Patch(node.start, end, new)]
         return
     indent = column(text, place.key.start)
     at = colon(text, place.key)
@@ -275,13 +280,16 @@ def replace(text: str, root: Node | None, key_path: KeyPath, value: Any) -> Iter
         elif new.startswith("\n"):
             yield [Patch(at, end, ""), _line(line_after(text, end), key_path, new[1:] + "\n")]
         else:
-            yield [_fill(text, node, new) if node.start == end else Patch(node.start, end, new)]
+            yield [_fill(text, place, new) if node.start == end else Patch(node.start, end, new)]
 
 
-def _fill(text: str, node: Node, new: str) -> Patch:
+def _fill(text: str, place: Place, new: str) -> Patch:
     """A value where there was none: after the colon or the dash, or after a lone key in braces."""
-    lead = " " if text[node.start - 1] in ":-?" else ": "
-    return Patch(node.start, node.start, lead + new)
+    at, lead = place.node.start, " "
+    if place.key is not None:
+        after = text.find(":", place.key.end, at) + 1
+        at, lead = (after, " ") if after else (place.key.end, ": ")
+    return Patch(at, at, lead + new)
 
 
 def _values(text: str, node: Node, key_path: KeyPath, value: Any, indent: int) -> Iterator[str]:

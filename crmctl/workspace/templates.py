@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from crmctl.model import text
-from crmctl.model.errors import ConfigError, CrmError
+from crmctl.model import numbers, text
+from crmctl.model.errors import ConfigError, CrmError, Problem
 from crmctl.workspace import files, yamlio
 
 FOLDER = "templates"
@@ -65,12 +66,12 @@ def _environment(finalize: Any) -> _Sandbox:
     env.globals = {"range": _range}
     env.filters = {name: env.filters[name] for name in FILTERS}
     env.filters |= {
-        "money": money,
+        "money": numbers.money,
         "day": day,
         "yaml": _yaml,
         "cell": cell,
         "raw": _raw,
-        "points": points,
+        "points": numbers.half_up,
     }
     return env
 
@@ -85,6 +86,8 @@ def _range(*bounds: int) -> range:
 @lru_cache(maxsize=2)
 def _environments() -> tuple[_Sandbox, _Sandbox]:
     def header(value: Any) -> str:
+        if isinstance(value, Undefined):
+            value = str(value)  # raises, and says which name it is
         return value if isinstance(value, Markup) else yamlio.dump_value(value)
 
     def body(value: Any) -> str:
@@ -93,23 +96,6 @@ def _environments() -> tuple[_Sandbox, _Sandbox]:
         return "" if value is None else text.markdown(str(value))
 
     return _environment(header), _environment(body)
-
-
-def money(value: Any, currency: Any = "") -> str:
-    """48,000 GBP: grouped, without decimals when there are none."""
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return str(value)
-    whole = amount == amount.to_integral_value()
-    shown = f"{amount:,.0f}" if whole else f"{amount:,.2f}"
-    return f"{shown} {currency}".strip()
-
-
-def points(value: Any, digits: int = 0) -> str:
-    """A score as people read it: rounded half up."""
-    step = Decimal(1).scaleb(-digits)
-    return str(Decimal(str(value)).quantize(step, ROUND_HALF_UP))
 
 
 def day(value: Any) -> str:
@@ -155,13 +141,27 @@ def load(root: Path, name: str) -> tuple[str, str]:
     return path, raw.decode("utf-8-sig").replace("\r\n", "\n")
 
 
+def _homes() -> list[Traversable]:
+    """Where crmctl's own files lie: in the installed package, or at the top of a checkout."""
+    return [resources.files("crmctl") / "_defaults", Path(__file__).resolve().parents[2]]
+
+
 def shipped(path: str) -> bytes | None:
-    """A file that comes with crmctl (``templates/…``, ``weights.yaml``, ``workflows.yaml``), None if there is none."""
-    for base in (resources.files("crmctl") / "_defaults", Path(__file__).resolve().parents[2]):
-        found = base.joinpath(path)
+    """A file that comes with crmctl (``templates/…``, ``weights.yaml``); None if there is none."""
+    for home in _homes():
+        found = home.joinpath(path)
         if found.is_file():
             return found.read_bytes()
     return None
+
+
+def shipped_names() -> list[str]:
+    """Paths of all templates that come with crmctl, sorted."""
+    for home in _homes():
+        folder = home.joinpath(FOLDER)
+        if folder.is_dir():
+            return sorted(f"{FOLDER}/{entry.name}" for entry in folder.iterdir() if entry.is_file())
+    return []
 
 
 def render(root: Path, name: str, context: Mapping[str, Any]) -> str:
@@ -188,6 +188,26 @@ def render(root: Path, name: str, context: Mapping[str, Any]) -> str:
         raise ConfigError(f"{where}: {str(error) or type(error).__name__}") from None
 
 
+def fault(root: Path, name: str) -> Problem | None:
+    """What keeps a template from being rendered, as far as it shows before there is data to put in."""
+    path = f"{FOLDER}/{name}.md.j2"
+    try:
+        parts = _split(load(root, name)[1])
+    except ConfigError as error:
+        return Problem(path, 0, "", str(error), "template")
+    except UnicodeDecodeError:
+        return Problem(path, 0, "", "is not UTF-8 text", "template")
+    above = 0
+    for env, part in zip(_environments(), parts, strict=True):
+        try:
+            env.from_string(part)
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            return Problem(path, line + above if line else 0, "", str(error), "template")
+        above += part.count("\n")
+    return None
+
+
 def _split(source: str) -> tuple[str, str]:
     if not source.startswith(FENCE):
         return "", source
@@ -198,10 +218,15 @@ def _split(source: str) -> tuple[str, str]:
     return source[:cut], source[cut:]
 
 
+@lru_cache(maxsize=64)
+def _compiled(env: _Sandbox, source: str) -> Template:
+    return env.from_string(source)
+
+
 def _bounded(env: _Sandbox, source: str, data: Any, path: str) -> str:
     parts: list[str] = []
     size = 0
-    for part in env.from_string(source).generate(data):
+    for part in _compiled(env, source).generate(data):
         parts.append(part)
         size += len(part)
         if size > MAX_OUTPUT:

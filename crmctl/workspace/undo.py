@@ -59,6 +59,19 @@ def plan_undo(root: Path, git: Git, run_id: str | None) -> tuple[ChangeSet, str]
     return changes, description
 
 
+def runs_to_undo(root: Path, git: Git, limit: int = 20) -> list[dict[str, str]]:
+    """The newest runs that can be taken back, newest first: ``run``, ``what`` it was, and its ``commit``, if any."""
+    worktree = gitdir.locate(root).worktree
+    found = {
+        journal.run.id: {"run": journal.run.id, "what": journal.run.command, "commit": ""}
+        for journal in runs.journals(git.state_dir)
+        if journal.worktree == worktree and not journal.commit
+    }
+    for run in git.log_runs(limit):
+        found[run.run_id] = {"run": run.run_id, "what": run.subject, "commit": run.commit[:12]}
+    return [found[run_id] for run_id in sorted(found, reverse=True)[:limit]]
+
+
 def _find(root: Path, git: Git, run_id: str | None) -> tuple[Iterable[_Written], str]:
     commit = next(iter(git.log_runs(1, run_id)), None)
     journal = runs.find(git.state_dir, run_id, worktree=gitdir.locate(root).worktree)

@@ -60,12 +60,14 @@ def _grammar() -> str:
     day = r"(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31"
     clock = "T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?Z"
     date = f"(?:19|20)[0-9][0-9]-(?:{day})(?:{clock})?"
-    double = r'"[^"\\\n]*+"'
-    single = r"'[^'\n]*+'"
-    bare = f"[A-Za-z]{word}*+(?::(?=[A-Za-z0-9/]){word}*+)*+"
+    # yaml-rs takes quoted text for a date or a time when it looks like one.
+    timeless = "(?! *[-+]?[0-9]+[-:])"
+    double = rf'"{timeless}[^"\\\n]*+"'
+    single = rf"'{timeless}[^'\n]*+'"
+    bare = rf"[^\W\d_]{word}*+(?::(?=[A-Za-z0-9/]){word}*+)*+"
     key = "(?![tTfFnN](?:rue|RUE|alse|ALSE|ull|ULL):)[A-Za-z_][A-Za-z0-9_-]*+:"
 
-    inner = rf"(?:[A-Za-z][^\n:#,\[\]{{}}\"`|>%!*?]*+|{double}|{single}|{date}|{number})"
+    inner = rf"(?:[^\W\d_][^\n:#,\[\]{{}}\"`|>%!*?]*+|{double}|{single}|{date}|{number})"
     flow_list = rf"\[(?:{inner}(?:, (?!\])|(?=\])))*+\]"
     flow_map = rf"\{{(?:{key} {inner}(?:, (?!\}})|(?=\}})))*+\}}"
     value = f"(?:{bare}|{double}|{date}|{number}|{flow_list}|{flow_map}|{single})"
@@ -77,7 +79,7 @@ def _grammar() -> str:
 
     def literal(indent: int) -> str:
         line = f"{' ' * indent} *+[^ \n]{char}*+\n"
-        return rf" \|-?\n(?! {{{indent + 1}}}){line}(?:{line}|\n)*+(?! *#)"
+        return rf" \|-?\n{timeless}(?! {{{indent + 1}}}){line}(?:{line}|\n)*+(?! ++#)"
 
     def pairs(indent: int, deepest: int) -> str:
         below = [items(indent + 2)]

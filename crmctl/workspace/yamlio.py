@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from typing import Any, NoReturn
 
 from crmctl.model.errors import DamagedFile, Problem
-from crmctl.workspace.yamldump import dump_mapping, dump_scalar, dump_value
+from crmctl.workspace.yamldump import dump_key, dump_mapping, dump_scalar, dump_value
 
 __all__ = [
     "compose",
@@ -142,12 +142,11 @@ def start_of(node: Node | None, key_path: Sequence[str | int]) -> int | None:
 def normal(value: Any) -> Any:
     """The value as load() returns it once dumped; EditRefused for what YAML cannot hold."""
     if isinstance(value, Mapping):
-        return {key: normal(item) for key, item in value.items()}
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return {dump_key(key) and str.__str__(key): normal(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return [normal(item) for item in value]
-    return resolve(dump_scalar(value))
+    text = dump_scalar(value)
+    return str.__str__(value) if isinstance(value, str) else resolve(text)
 
 
 def resolve(text: str) -> Any:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from crmctl.model.errors import BusyError, ConfigError, CrmError, DecisionNeeded
 from crmctl.workspace.git import Git
 
@@ -94,6 +95,30 @@ def test_a_staged_file_in_place_of_a_folder_is_left_out(root: Path) -> None:
         "A  accounts/beacon",
         f"D  {B}",
     ]
+
+
+def test_a_large_commit_is_one_pack_and_leaves_staged_work_alone(tmp_path: Path) -> None:
+    root = tmp_path / 'sales: "north" ü'
+    root.mkdir()
+    git = Git.init(root)
+    paths = [f"accounts/a{number}/profile.md" for number in range(150)]
+    for first in (True, False):
+        for path in paths:
+            write(root, path, f"{path} {first}\n")
+        if not first:
+            (root / paths[5]).unlink()
+            write(root, "staged.md", "staged\n")
+            sh(root, "add", "staged.md")
+        git.commit(paths, "many")
+    assert git.status() == {"staged.md": "A "}
+    assert len(committed(root)) == 150
+    assert git.show("HEAD", paths[7]) == f"{paths[7]} False\n".encode()
+    assert git.show("HEAD", paths[5]) is None
+    packs = list((root / ".git/objects/pack").glob("*.pack"))
+    assert len(packs) == 2
+    assert sh(root, "fsck", "--full", "--strict") == ""
+    assert list(git.state_dir.iterdir()) == []
+    assert git.commit(paths, "nothing new") == ""
 
 
 def test_nothing_new_makes_no_commit(root: Path) -> None:
@@ -422,6 +447,8 @@ def test_a_branch_that_moves_meanwhile_is_not_overwritten(
 def test_no_temporary_index_is_left(root: Path) -> None:
     write(root, A, "changed\n")
     git = Git(root)
+    (git.state_dir / "commit-killed").mkdir()
+    os.utime(git.state_dir / "commit-killed", (0, 0))
     git.commit([A], "ours")
     git.merge_file(b"", b"", b"")
     assert list(git.state_dir.iterdir()) == []

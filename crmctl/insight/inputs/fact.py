@@ -24,6 +24,11 @@ Facts = dict[str, Fact]
 Series = Mapping[str, list[tuple[int, float]]]
 
 
+def count(number: int, thing: str) -> str:
+    """1 ticket, 2 tickets."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def unknown(note: str) -> Fact:
     """Nothing, and why."""
     return Fact(None, note=note)

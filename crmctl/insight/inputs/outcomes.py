@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from crmctl.insight.evidence import Deal, Evidence, Goal
-from crmctl.insight.inputs.fact import Fact, Facts, unknown
-from crmctl.insight.weights import Measuring
+from crmctl.insight.inputs.fact import Fact, Facts, count, unknown
+
+if TYPE_CHECKING:
+    from crmctl.insight.weights import Measuring
 
 
 def outcomes(evidence: Evidence, now: int, how: Measuring) -> Facts:
+    """Old answers and decisions count no more; what was never recorded is unknown."""
     return {
         "goal_pace": _goals(evidence, now, how),
         "survey_mean": _surveys(evidence, now, how),
@@ -45,8 +49,10 @@ def _goals(evidence: Evidence, now: int, how: Measuring) -> Fact:
     paces = [pace(goal, started, now, how.goal_earliest) for goal in evidence.goals]
     known = [value for value in paces if value is not None]
     if not known:
-        return unknown("no goal has baseline, current value, target, due date and enough time behind it")
-    note = f"{len(known)} of {len(paces)} goals can be judged"
+        return unknown(
+            "no goal has baseline, current value, target, due date and enough time behind it"
+        )
+    note = f"{len(known)} of {count(len(paces), 'goal')} can be judged"
     return Fact(fmean(known), None, evidence.where["goals"], note)
 
 
@@ -57,7 +63,7 @@ def _surveys(evidence: Evidence, now: int, how: Measuring) -> Fact:
         return unknown(f"no survey answer in {how.survey_days} days")
     last = max(latest.values(), key=lambda a: (a.day, a.source))
     mean = fmean(a.score for a in latest.values())
-    return Fact(mean, dt.date.fromordinal(last.day), last.source, f"{len(latest)} answers")
+    return Fact(mean, dt.date.fromordinal(last.day), last.source, count(len(latest), "answer"))
 
 
 def _days_to_value(evidence: Evidence, now: int) -> Fact:
@@ -82,7 +88,9 @@ def _renewals(evidence: Evidence, now: int, how: Measuring) -> Fact:
         last, close = max(decided, key=lambda pair: (pair[1], pair[0].id))
         note = f"{won} of {len(decided)} won"
         return Fact(won / len(decided), dt.date.fromordinal(close), f"{last.source}#status", note)
-    chances = [(d, d.probability) for d in deals if d.status == "open" and d.probability is not None]
+    chances = [
+        (d, d.probability) for d in deals if d.status == "open" and d.probability is not None
+    ]
     if not chances:
         return unknown("no renewal or expansion was decided or is open with a probability")
     deal, chance = min(chances, key=lambda pair: (_closing(pair[0]), pair[0].id))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from crmctl.insight.evidence import WRITTEN, Evidence, Person, Talk
-from crmctl.insight.inputs.fact import Fact, Facts, unknown
-from crmctl.insight.weights import Measuring
+from crmctl.insight.inputs.fact import Fact, Facts, count, unknown
+
+if TYPE_CHECKING:
+    from crmctl.insight.weights import Measuring
 
 
 def relationship(evidence: Evidence, now: int, how: Measuring) -> Facts:
@@ -86,19 +89,23 @@ def _days_since(heard: list[Talk], now: int) -> Fact:
 def _balance(recent: list[Talk], how: Measuring) -> Fact:
     written = [t for t in recent if t.type in WRITTEN and t.direction]
     if len(written) < how.balance_messages:
-        return unknown(f"fewer than {how.balance_messages} messages in {how.conversation_days} days")
+        return unknown(
+            f"fewer than {how.balance_messages} messages in {how.conversation_days} days"
+        )
     theirs = sum(t.direction == "in" for t in written)
     ours = len(written) - theirs
-    return _fact(min(theirs, ours) / max(theirs, ours), written[-1], f"{theirs} from them, {ours} from us")
+    return _fact(
+        min(theirs, ours) / max(theirs, ours), written[-1], f"{theirs} from them, {ours} from us"
+    )
 
 
 def _sentiment(recent: list[Talk], here: list[Person]) -> Fact:
     """Of the recent conversations, else what people noted on the contacts."""
     felt = [(t, t.mood) for t in recent if t.mood is not None]
     if felt:
-        return _fact(fmean(mood for _, mood in felt), felt[-1][0], f"{len(felt)} conversations")
+        return _fact(fmean(mood for _, mood in felt), felt[-1][0], count(len(felt), "conversation"))
     noted = [(p, p.mood) for p in here if p.mood is not None]
     if not noted:
         return unknown("no conversation or contact says how they feel")
     mean = fmean(mood for _, mood in noted)
-    return Fact(mean, None, f"{noted[-1][0].source}#sentiment", f"{len(noted)} contacts")
+    return Fact(mean, None, f"{noted[-1][0].source}#sentiment", count(len(noted), "contact"))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from statistics import median
+from typing import TYPE_CHECKING
 
 from crmctl.insight.evidence import Evidence, Ticket
-from crmctl.insight.inputs.fact import Fact, Facts, unknown
-from crmctl.insight.weights import Measuring
+from crmctl.insight.inputs.fact import Fact, Facts, count, unknown
+
+if TYPE_CHECKING:
+    from crmctl.insight.weights import Measuring
+
 
 NAMES = ("open_tickets", "ticket_rate", "severe_share", "days_to_close", "reopened_share")
 DAYS_A_MONTH = 365 / 12
@@ -24,7 +28,9 @@ def support(evidence: Evidence, now: int, how: Measuring, growth: Fact) -> Facts
     still = [t for t in tickets if _is_open(t, now, how)]
     falling = growth.value is not None and growth.value <= how.falling_usage
     if falling and not recent and not still:
-        return dict.fromkeys(NAMES, unknown("no ticket while usage falls: silence is no satisfaction"))
+        return dict.fromkeys(
+            NAMES, unknown("no ticket while usage falls: silence is no satisfaction")
+        )
     rate = len(recent) / how.support_days * DAYS_A_MONTH
     severe = [t for t in recent if t.escalated or t.priority.casefold() in how.high_priorities]
     rated = [t for t in recent if t.escalated is not None or t.priority]
@@ -54,11 +60,15 @@ def _fact(value: float, tickets: list[Ticket], note: str) -> Fact:
 def _share(part: list[Ticket], whole: list[Ticket], how: Measuring) -> Fact:
     if not whole:
         return unknown(f"no ticket of the last {how.support_days} days says")
-    return _fact(len(part) / len(whole), part or whole, f"{len(part)} of {len(whole)} tickets")
+    return _fact(
+        len(part) / len(whole), part or whole, f"{len(part)} of {count(len(whole), 'ticket')}"
+    )
 
 
 def _days_to_close(tickets: list[Ticket], now: int, how: Measuring) -> Fact:
-    ended = [(t.closed, t) for t in tickets if t.closed and now - how.support_days < t.closed <= now]
+    ended = [
+        (t.closed, t) for t in tickets if t.closed and now - how.support_days < t.closed <= now
+    ]
     if not ended:
         return unknown(f"no ticket was closed in {how.support_days} days")
     days = median(max(0, closed - t.day) for closed, t in ended)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from crmctl.insight.evidence import Evidence
 from crmctl.insight.inputs.fact import Fact, Facts, Series, unknown
-from crmctl.insight.weights import Measuring
 from crmctl.workspace import paths
+
+if TYPE_CHECKING:
+    from crmctl.insight.weights import Measuring
+
 
 ACTIVE, USED, AVAILABLE = "usage.active_users", "usage.features_used", "usage.features_available"
 

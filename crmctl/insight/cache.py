@@ -1,0 +1,109 @@
+"""What scoring remembers in the index: of each account's files what it needs, and the last result.
+
+Dropping it changes nothing but time. A result holds as long as the day, the weights, the measures, the
+account's files and its health file are the same; the evidence as long as the account's files are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import NamedTuple
+
+from crmctl import __version__
+from crmctl.insight.evidence import Evidence
+from crmctl.insight.health import Health
+from crmctl.model.errors import Problem
+from crmctl.workspace.index import Index
+
+# Raised when evidence or results are stored in another form.
+FORMAT = "1"
+
+
+class Gathered(NamedTuple):
+    """One account's evidence, and what was wrong with the files it came from."""
+
+    evidence: Evidence
+    problems: list[Problem]
+
+
+class Entry(NamedTuple):
+    """One account's row in the index."""
+
+    account: str
+    fingerprint: str
+    json: str
+    key: str
+    result: str
+
+
+class Cache:
+    """The remembered scores of one index, as far as they hold on ``today`` under some weights.
+
+    ``weights`` is any digest of the weights' bytes.
+    """
+
+    def __init__(self, index: Index, today: dt.date, weights: str) -> None:
+        self.index = index
+        self.today = today.toordinal()
+        days = index.db.execute("SELECT * FROM measure_file ORDER BY day").fetchall()
+        basis = repr((__version__, FORMAT, self.today, weights, days))
+        self.basis = blake2b(basis.encode(), digest_size=16).hexdigest()
+
+    def key(self, fingerprint: str, health: str) -> str:
+        """What a result rests on, as one text."""
+        return f"{self.basis} {fingerprint} {health}"
+
+    def results(self) -> dict[str, tuple[str, str]]:
+        """The key and the result, as JSON, of every account."""
+        rows = self.index.db.execute("SELECT account, key, result FROM facts")
+        return {account: (key, result) for account, key, result in rows}
+
+    def gathered(self, account: str, fingerprint: str) -> tuple[Gathered, str] | None:
+        """What was gathered of an account and the JSON it was kept in; None if its files have changed since."""
+        row = self.index.db.execute(
+            "SELECT json FROM facts WHERE account = ? AND fingerprint = ?",
+            (account, f"{FORMAT} {fingerprint}"),
+        ).fetchone()
+        if row is None:
+            return None
+        day, evidence, problems = json.loads(row[0])
+        # Gathered later than today: what was too old to be kept then is not too old now.
+        if day > self.today:
+            return None
+        found = Gathered(Evidence.from_json(evidence), [Problem(*problem) for problem in problems])
+        return found, row[0]
+
+    def pack(self, gathered: Gathered) -> str:
+        return _json([self.today, gathered.evidence.as_json(), _rows(gathered.problems)])
+
+    def keep(self, entries: Iterable[Entry], gone: Iterable[str]) -> None:
+        """Remember these accounts and forget those that are no more."""
+        rows = [(e.account, f"{FORMAT} {e.fingerprint}", e.json, e.key, e.result) for e in entries]
+        forgotten = [(account,) for account in gone]
+        if not rows and not forgotten:
+            return
+        with self.index.transaction():
+            self.index.db.executemany("DELETE FROM facts WHERE account = ?", forgotten)
+            self.index.db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def pack_result(health: Health, problems: list[Problem]) -> str:
+    """A result, and the problems met on the way to it, as text."""
+    return _json([health.as_json(), _rows(problems)])
+
+
+def unpack_result(text: str) -> tuple[Health, list[Problem]]:
+    """`pack_result`, taken back."""
+    health, problems = json.loads(text)
+    return Health.from_json(health), [Problem(*row) for row in problems]
+
+
+def _rows(problems: list[Problem]) -> list[list[object]]:
+    return [[p.path, p.line, p.field, p.message, p.code, p.severity] for p in problems]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

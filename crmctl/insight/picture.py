@@ -1,0 +1,154 @@
+"""Plain data for documents: everything a template or a caller needs of an account, and nothing else.
+
+Plain data is text, numbers, dates, lists and maps of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from crmctl.insight.evidence import Evidence, Goal, gather
+from crmctl.insight.facts import by_measure, measured
+from crmctl.insight.health import Health, score
+from crmctl.insight.icp import fit
+from crmctl.insight.inputs.outcomes import pace
+from crmctl.insight.qualification import qualify
+from crmctl.insight.relationships import relationships
+from crmctl.insight.signals import competitors, signals
+from crmctl.model.record import Account, Record
+from crmctl.workspace.measures import Measure
+
+if TYPE_CHECKING:
+    from crmctl.insight.weights import Weights
+
+
+def health_page(slug: str, name: str, health: Health, today: dt.date) -> dict[str, Any]:
+    """The context of ``templates/health.md.j2``: ``name``, ``account`` (the folder), ``as_of``, ``health``."""
+    return {"name": name, "account": slug, "as_of": today, "health": plain_health(health)}
+
+
+def plain_health(health: Health) -> dict[str, Any]:
+    """A health as plain data.
+
+    Scores are 0 to 100, shares 0 to 1, None is what nobody knows. ``override`` is always there and None
+    unless a person set the score by hand.
+    """
+    return {
+        "score": health.score,
+        "status": health.status,
+        "coverage": health.coverage,
+        "low": health.low,
+        "high": health.high,
+        "mean": health.mean,
+        "reason": health.reason,
+        "reasons": health.reasons,
+        "override": None,
+        "gates": _plain(health.gates),
+        "recommendations": _plain(health.recommendations),
+        "factors": _plain(health.factors),
+    }
+
+
+def picture(
+    account: Account,
+    measures: Sequence[Measure],
+    today: dt.date,
+    weights: Weights,
+) -> dict[str, Any]:
+    """All that reviews, plans and briefs need of one account, as of ``today``.
+
+    Keys: ``slug``, ``name``, ``today``, ``profile`` (effective values), ``health`` (`plain_health`),
+    ``usage`` (by measure: day and value, oldest first), ``relationships``, ``icp``, ``opportunities``
+    (open deals with qualification and warnings), ``decided`` (won and lost deals), ``competitors``,
+    ``risks``, ``expansion``, ``goals``, ``tasks`` (open), ``conversations`` (latest first).
+    """
+    evidence = gather(account, today)
+    series = by_measure(measures)
+    facts = measured(evidence, series, today, weights)
+    health = score(facts, weights)
+    people = relationships(account, evidence, today, weights.health.measuring)
+    found = signals(account, evidence, facts, health, people, today, weights.signals)
+    deals = sorted(account.deals.values(), key=lambda d: (d.date("close") or dt.date.max, d.id))
+    return {
+        "slug": account.slug,
+        "name": account.profile.title,
+        "today": today,
+        "profile": account.profile.effective(),
+        "health": plain_health(health),
+        "usage": {name: _days(days) for name, days in series.items() if name.startswith("usage.")},
+        "relationships": _plain(people),
+        "icp": _plain(fit(account.profile, weights.icp)),
+        "opportunities": [
+            _opportunity(deal, today, weights) for deal in deals if _status(deal) == "open"
+        ],
+        "decided": [_deal(deal) for deal in deals if _status(deal) != "open"],
+        "competitors": _plain(competitors(account)),
+        "risks": [_plain(s) for s in found if s.kind == "risk"],
+        "expansion": [_plain(s) for s in found if s.kind == "expansion"],
+        "goals": [_goal(account, goal, evidence, today, weights) for goal in evidence.goals],
+        "tasks": [
+            {"id": t.id, "path": t.path} | t.effective()
+            for t in sorted(
+                account.tasks.values(), key=lambda t: (t.date("due") or dt.date.max, t.id)
+            )
+            if t.text("status") == "open"
+        ],
+        "conversations": conversations(account),
+    }
+
+
+def conversations(account: Account) -> list[dict[str, Any]]:
+    """Every dated conversation and event, latest first, with its ``path`` (and ``line``)."""
+    found = [
+        r.effective() | {"id": r.id, "path": r.path, "line": None} for r in account.interactions
+    ]
+    found += [dict(e.data) | {"path": e.path, "line": e.line} for e in account.events]
+    dated = [item for item in found if isinstance(item.get("at"), dt.datetime)]
+    dated.sort(key=lambda item: (item["at"], str(item["id"])), reverse=True)
+    return dated
+
+
+def _days(days: Sequence[tuple[int, float]]) -> list[dict[str, Any]]:
+    return [{"day": dt.date.fromordinal(day), "value": value} for day, value in days]
+
+
+def _status(deal: Record) -> str:
+    return deal.text("status") or "open"
+
+
+def _deal(deal: Record) -> dict[str, Any]:
+    return deal.effective() | {"id": deal.id, "path": deal.path, "status": _status(deal)}
+
+
+def _opportunity(deal: Record, today: dt.date, weights: Weights) -> dict[str, Any]:
+    close, step_due = deal.date("close"), deal.date("next_step_due")
+    warnings = []
+    if close is None:
+        warnings.append("has no closing date")
+    elif close < today:
+        warnings.append(f"should have closed on {close}")
+    if not deal.text("next_step"):
+        warnings.append("has no next step")
+    elif step_due is not None and step_due < today:
+        warnings.append(f"next step was due on {step_due}")
+    qualification = _plain(qualify(deal, weights.qualification))
+    return _deal(deal) | {"qualification": qualification, "warnings": warnings}
+
+
+def _goal(
+    account: Account, goal: Goal, evidence: Evidence, today: dt.date, weights: Weights
+) -> dict[str, Any]:
+    earliest = weights.health.measuring.goal_earliest
+    row = next(g for g in account.profile.items("goals") if str(g.get("name", "")) == goal.name)
+    return dict(row) | {
+        "pace": pace(goal, evidence.dates.get("started"), today.toordinal(), earliest)
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Named tuples as maps, all the way down."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(item) for name, item in value._asdict().items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,221 @@
+"""Scoring accounts: read what changed, remember it, and plan what must be written down.
+
+A ``health.md`` is written when the status, the reasons or the score by a step are no longer those it
+states; the day's measures get the numbers that moved. Nothing is written because a day passed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from crmctl.insight.cache import Cache, Entry, Gathered, pack_result, unpack_result
+from crmctl.insight.curves import NOISE
+from crmctl.insight.evidence import KEPT_DAYS, gather
+from crmctl.insight.fingerprint import FOLDERS, Fingerprint, fingerprint
+from crmctl.insight.health import Health
+from crmctl.model.errors import DamagedFile, Problem
+from crmctl.workspace import files, measures, paths, store
+from crmctl.workspace.changes import ChangeSet
+from crmctl.workspace.index import RACY_NS, Index, opened
+from crmctl.workspace.measures import Measure
+
+if TYPE_CHECKING:
+    from crmctl.insight.weights import Weights
+    from crmctl.model.record import Ranking
+    from crmctl.workspace.workspace import Workspace
+
+SOURCE = "crmctl"
+READ = frozenset(FOLDERS)
+
+
+@dataclass(slots=True)
+class ScorePlan:
+    """What scoring found: files to write, the health of each account by folder, and damaged files."""
+
+    changes: ChangeSet
+    results: dict[str, Health] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def plan_scores(
+    ws: Workspace, slugs: Iterable[str] | None = None, *, weights: Weights | None = None
+) -> ScorePlan:
+    """Score these accounts, by default all, as of the workspace's day.
+
+    ``weights`` stand in for the workspace's own, for trying others out. An account without a
+    readable profile has no result, only problems.
+    """
+    plan = ScorePlan(ChangeSet())
+    every = slugs is None
+    chosen = store.slugs(ws.root) if slugs is None else sorted(set(slugs))
+    with opened(ws.root, ws.state_dir) as index:
+        ranking = index.ranking()
+        plan.problems += measures.refresh(index)
+        scoring = _Scoring(ws, index, ranking, weights)
+        known = scoring.cache.results()
+        entries: list[Entry] = []
+        rows: list[Measure] = []
+        for slug in chosen:
+            mark = fingerprint(index.accounts, slug)
+            kept = known.get(slug)
+            if kept is not None and kept[0] == scoring.cache.key(mark.digest, mark.health):
+                plan.results[slug], problems = unpack_result(kept[1])
+                plan.problems += problems
+                continue
+            entry = scoring.account(slug, mark, plan, rows)
+            if entry is not None:
+                entries.append(entry)
+        gone = known.keys() - set(chosen) if every else ()
+        scoring.cache.keep(entries, gone)
+    if rows:
+        path = paths.measures(ws.today)
+        old = files.read(ws.root, path)
+        plan.changes.put(path, old, measures.merge_day(old, rows, ws.today), "scores that moved")
+    return plan
+
+
+class _Scoring:
+    """One run's inputs."""
+
+    def __init__(
+        self, ws: Workspace, index: Index, ranking: Ranking, weights: Weights | None
+    ) -> None:
+        self.ws = ws
+        self.index = index
+        self.ranking = ranking
+        self._weights = weights
+        if weights is None:
+            from crmctl.insight.weights import read_bytes
+
+            digest = sha256(read_bytes(ws.root)).hexdigest()
+        else:
+            digest = sha256(weights.model_dump_json().encode()).hexdigest()
+        self.cache = Cache(index, ws.today, digest)
+        self._latest: dict[str, dict[str, tuple[str, str]]] = {}
+
+    @property
+    def weights(self) -> Weights:
+        if self._weights is None:
+            from crmctl.insight.weights import load_weights
+
+            self._weights = load_weights(self.ws.root)
+        return self._weights
+
+    def account(
+        self, slug: str, mark: Fingerprint, plan: ScorePlan, rows: list[Measure]
+    ) -> Entry | None:
+        """Score one account, and say what to remember of it: nothing if it was just being written,
+        or if something must be written first.
+        """
+        from crmctl.insight.facts import by_measure, measured
+        from crmctl.insight.health import score
+
+        now = time.time_ns()
+        remembered = self.cache.gathered(slug, mark.digest)
+        if remembered is None:
+            gathered = self._read(slug, plan)
+            if gathered is None:
+                return None
+            packed = self.cache.pack(gathered)
+        else:
+            gathered, packed = remembered
+        plan.problems += gathered.problems
+        since = self.ws.today - dt.timedelta(days=KEPT_DAYS)
+        series = by_measure(measures.series(self.index, slug, since))
+        today = self.ws.today
+        health = score(measured(gathered.evidence, series, today, self.weights), self.weights)
+        plan.results[slug] = health
+        moved = list(self._moved(slug, health))
+        rows += moved
+        wrote = self._write(slug, gathered, health, plan.changes)
+        if mark.newest + RACY_NS >= now:
+            return None
+        if moved or wrote:
+            return Entry(slug, mark.digest, packed, "", "")
+        key = self.cache.key(mark.digest, mark.health)
+        return Entry(slug, mark.digest, packed, key, pack_result(health, gathered.problems))
+
+    def _read(self, slug: str, plan: ScorePlan) -> Gathered | None:
+        reader = store.Reader(self.ws.root, self.ranking, fast=True)
+        account = reader.account(slug, only=READ)
+        # What is missing is for `check` to say; what could not be read is not in the score.
+        problems = [p for p in reader.problems if p.code != "required"]
+        if account is None:
+            plan.problems += problems
+            return None
+        return Gathered(gather(account, self.ws.today), problems)
+
+    def _moved(self, slug: str, health: Health) -> Iterator[Measure]:
+        """The numbers that are not those of the latest row."""
+        today = self.ws.today
+        for name, value in numbers(health).items():
+            if name not in self._latest:
+                self._latest[name] = measures.latest(self.index, name)
+            latest = self._latest[name].get(slug)
+            if latest is None or latest[0] > today.isoformat() or Decimal(latest[1]) != value:
+                yield Measure(slug, name, today, value, SOURCE)
+
+    def _write(self, slug: str, gathered: Gathered, health: Health, changes: ChangeSet) -> bool:
+        path = paths.health(slug)
+        old = files.read(self.ws.root, path)
+        if old is None and health.score is None and not health.gates:
+            return False
+        if old is not None and not outdated(old, path, health, self.weights.health.rewrite_step):
+            return False
+        from crmctl.insight.citing import Lines
+        from crmctl.insight.picture import health_page
+        from crmctl.workspace.templates import render
+
+        page = health_page(slug, gathered.evidence.name, health, self.ws.today)
+        page = Lines(self.ws.root, slug).cited(page)
+        changes.put(path, old, render(self.ws.root, "health", page).encode(), _reason(old, health))
+        return True
+
+
+def numbers(health: Health) -> dict[str, Decimal]:
+    """What `_measures` keeps of a health, rounded half up; an unknown number has no row."""
+    found = {"health.coverage": rounded(health.coverage, "0.01")}
+    if health.score is not None:
+        found["health.score"] = rounded(health.score, "0.1")
+    for factor in health.factors:
+        if factor.score is not None:
+            found[f"health.{factor.name}"] = rounded(factor.score, "0.1")
+    return found
+
+
+def rounded(value: float, step: str) -> Decimal:
+    """Half up, with the noise of floating-point sums taken off first."""
+    return Decimal(repr(round(value, 9))).quantize(Decimal(step), ROUND_HALF_UP)
+
+
+def outdated(raw: bytes, path: str, health: Health, step: float) -> bool:
+    """Whether a health file no longer says what holds: status, reasons, or the score by ``step``."""
+    from crmctl.workspace.document import parse
+
+    try:
+        stated = parse(raw, path).data
+    except DamagedFile:
+        return True
+    written = stated.get("score")
+    if stated.get("status") != health.status or _other_reasons(stated, health):
+        return True
+    if not isinstance(written, (int, float)) or health.score is None:
+        return (written is None) != (health.score is None)
+    return abs(health.score - written) >= step - NOISE
+
+
+def _other_reasons(stated: dict[str, object], health: Health) -> bool:
+    """A template of the team's own may leave the reasons out; then they cannot have changed."""
+    reasons = stated.get("reasons")
+    return isinstance(reasons, list) and sorted(map(str, reasons)) != sorted(health.reasons)
+
+
+def _reason(old: bytes | None, health: Health) -> str:
+    what = "no score" if health.score is None else f"health {rounded(health.score, '1')}"
+    return f"{what}, {health.status}" + ("" if old is None else ": it changed")

@@ -1,0 +1,90 @@
+"""One account read for a document, with the context that its documents share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from crmctl.insight.citing import Lines
+from crmctl.insight.picture import picture
+from crmctl.insight.provenance import field_source
+from crmctl.insight.weights import load_weights
+from crmctl.model.errors import DamagedFile
+from crmctl.workspace import files, measures, paths, store
+from crmctl.workspace.changes import ChangeSet
+from crmctl.workspace.index import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmctl.insight.weights import Weights
+    from crmctl.model.record import Account
+    from crmctl.render.sections import Conflict
+    from crmctl.workspace.measures import Measure
+    from crmctl.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An account, its measures oldest first, the weights, and where things stand (`Lines`)."""
+
+    account: Account
+    measures: Sequence[Measure]
+    weights: Weights
+    lines: Lines
+
+    def picture(self, today: dt.date) -> dict[str, Any]:
+        """`crmctl.insight.picture.picture` with sources as they are shown: with their line."""
+        found = picture(self.account, self.measures, today, self.weights)
+        seen: dict[str, Any] = self._near(self.lines.cited(found))
+        return seen
+
+    def where(self, name: str) -> str:
+        """Where a field of the profile stands, empty when nobody states it."""
+        return self.near(self.lines.cite(field_source(self.account.profile, name)))
+
+    def near(self, source: str) -> str:
+        """A source without the account's own folder in front."""
+        return source.removeprefix(f"{paths.ACCOUNTS}/{self.account.slug}/")
+
+    def _near(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._near(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._near(item) for item in value]
+        return self.near(value) if isinstance(value, str) else value
+
+
+def read(ws: Workspace, slug: str) -> Seen:
+    """Read one account; DamagedFile when its profile cannot be read."""
+    reader = store.Reader(ws.root, ws.ranking)
+    account = reader.account(slug)
+    if account is None:
+        raise DamagedFile(reader.problems)
+    with opened(ws.root, ws.state_dir) as index:
+        measures.refresh(index)
+        series = measures.series(index, slug)
+    return Seen(account, series, load_weights(ws.root), Lines(ws.root, slug))
+
+
+def merged(
+    ws: Workspace, path: str, rendered: str, reason: str
+) -> tuple[ChangeSet, str, list[Conflict]]:
+    """The plan that brings a document up to date, its text, and what a person has to settle in it."""
+    from crmctl.render.sections import merge
+
+    old = files.read(ws.root, path)
+    text, conflicts = merge(path, None if old is None else _decoded(old, path), rendered)
+    changes = ChangeSet()
+    changes.put(path, old, text.encode(), reason)
+    return changes, text, conflicts
+
+
+def _decoded(raw: bytes, path: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        from crmctl.model.errors import CrmError
+
+        raise CrmError(f"{path}: is not UTF-8 text; save it as UTF-8") from None

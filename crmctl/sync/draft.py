@@ -1,0 +1,86 @@
+"""The state of a plan while it is being made."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crmctl.model.incoming import Incoming, Rejected
+from crmctl.model.record import Record
+from crmctl.sync.matching import Matcher
+from crmctl.sync.unmatched import Waiting
+from crmctl.workspace.changes import ChangeSet
+from crmctl.workspace.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A record with its place: ``found`` is the record in the file, None if the file is to be made.
+
+    ``alias``: the file has the id only as an alias, so the record states nothing there.
+    """
+
+    record: Incoming
+    stated: dict[str, Any]
+    ref: str
+    account: str
+    path: str
+    found: Record | None
+    alias: bool = False
+
+
+@dataclass(slots=True)
+class Draft:
+    """What has been gathered so far.
+
+    ``altered`` are accounts where a system takes back what it said before, ``failed`` those that could not be made.
+    """
+
+    root: Path
+    today: dt.date
+    config: Config
+    matcher: Matcher
+    changes: ChangeSet = field(default_factory=ChangeSet)
+    created: Counter[str] = field(default_factory=Counter)
+    updated: Counter[str] = field(default_factory=Counter)
+    unchanged: Counter[str] = field(default_factory=Counter)
+    unmatched: list[Waiting] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
+    altered: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    stages: dict[str, str] = field(default_factory=dict)
+
+    def begin_stages(self, placed: Iterable[Placed]) -> None:
+        """Where new accounts begin, by what the batch says of their deals: won, else open, else neither."""
+        for place in placed:
+            status = place.stated.get("status")
+            if place.record.kind != "deal" or place.record.deleted:
+                continue
+            if status == "won":
+                self.stages[place.account] = "customer"
+            elif status == "open":
+                self.stages.setdefault(place.account, "opportunity")
+
+    def count(self, kind: str, *, created: bool = False, changed: bool = False) -> None:
+        """Count one record as created, updated or unchanged."""
+        (self.created if created else self.updated if changed else self.unchanged)[kind] += 1
+
+    def people(self, record: Incoming, account: str) -> list[tuple[str, str]]:
+        """The contacts a record concerns, as it is to name them, with their roles: known ones, each once."""
+        found: dict[str, str] = {}
+        for link, role in record.people:
+            ref = self.matcher.person(link, record.system)
+            if ref is not None:
+                found.setdefault(near(ref, account), role)
+        return list(found.items())
+
+
+def near(ref: str, account: str) -> str:
+    """A reference as a file of ``account`` writes it: without the account where it is the same."""
+    return ref.removeprefix(f"{account}/")

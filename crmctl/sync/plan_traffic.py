@@ -1,0 +1,130 @@
+"""Mail, chat, tickets and survey answers: one line an event in the account's file of the year."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crmctl.model.errors import CrmError, DamagedFile
+from crmctl.model.incoming import Rejected
+from crmctl.sync.draft import Draft, Placed
+from crmctl.workspace import files, paths, store
+
+
+@dataclass(slots=True)
+class Traffic:
+    """All traffic of one account: each event's data by its id, the file it is in, and the ids merged into others."""
+
+    raw: dict[str, bytes] = field(default_factory=dict)
+    events: dict[str, dict[str, Any]] = field(default_factory=dict)
+    home: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    dirty: set[str] = field(default_factory=set)
+
+    def put(self, account: str, data: dict[str, Any]) -> str:
+        """Take an event in, new or changed; the path of its file."""
+        at = data.get("at")
+        path = paths.traffic(account, at.year if at is not None else "undated")
+        before = self.home.get(data["id"])
+        self.dirty |= {path} if before is None else {path, before}
+        self.events[data["id"]], self.home[data["id"]] = data, path
+        return path
+
+    def remove(self, id: str) -> dict[str, Any]:
+        """Take an event out and return it."""
+        self.dirty.add(self.home.pop(id))
+        return self.events.pop(id)
+
+    def rewritten(self) -> list[tuple[str, bytes | None, bytes | None]]:
+        """(path, old, new) of each file that `put` and `remove` touched."""
+        lines: dict[str, list[dict[str, Any]]] = {path: [] for path in self.dirty}
+        for id, path in self.home.items():
+            if path in lines:
+                lines[path].append(self.events[id])
+        return [
+            (path, self.raw.get(path), store.traffic_bytes(found) if found else None)
+            for path, found in sorted(lines.items())
+        ]
+
+
+def load(root: Path, account: str) -> Traffic:
+    """An account's traffic; `DamagedFile` if a line cannot be read, since rewriting the file would lose it."""
+    traffic = Traffic()
+    folder = f"{paths.ACCOUNTS}/{account}/interactions"
+    try:
+        names = sorted(name for name in os.listdir(root / folder) if name.endswith(".jsonl"))
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    for path in (f"{folder}/{name}" for name in names):
+        raw = files.read(root, path) or b""
+        events, problems = store.parse_events(raw, path)
+        if problems:
+            raise DamagedFile(problems)
+        traffic.raw[path] = raw
+        for event in events:
+            traffic.events[event.id], traffic.home[event.id] = dict(event.data), path
+            traffic.aliases.update(dict.fromkeys(event.ids()[1:], event.id))
+    return traffic
+
+
+def draft_events(draft: Draft, placed: Sequence[Placed]) -> None:
+    """Plan the events of a batch, account by account."""
+    by_account: dict[str, list[Placed]] = {}
+    for place in placed:
+        by_account.setdefault(place.account, []).append(place)
+    for account in sorted(by_account):
+        try:
+            if account in draft.failed:
+                raise CrmError(f"its account {account} could not be made")
+            traffic = load(draft.root, account)
+        except CrmError as error:
+            draft.rejected += [Rejected(p.record.origin, str(error)) for p in by_account[account]]
+            continue
+        for place in by_account[account]:
+            _draft_event(draft, traffic, place)
+        for path, old, new in traffic.rewritten():
+            draft.changes.put(path, old, new, f"traffic of {account}")
+
+
+def _draft_event(draft: Draft, traffic: Traffic, place: Placed) -> None:
+    record, account = place.record, place.account
+    id = f"{record.system}:{record.id}"
+    before = traffic.events.get(id)
+    if id in traffic.aliases:
+        draft.count("event")
+        return
+    if record.deleted:
+        if before is None:
+            return
+        after = {**before, "deleted": True}
+    else:
+        people = [ref for ref, _ in draft.people(record, account)]
+        after = _merged(before, id, place.stated | ({"with": people} if people else {}))
+    if "type" not in after:
+        draft.rejected.append(Rejected(record.origin, "type: is missing; an event needs one"))
+        return
+    if after == before:
+        draft.paths.add(traffic.home[id])
+        draft.count("event")
+        return
+    draft.paths.add(traffic.put(account, after))
+    draft.count("event", created=before is None, changed=before is not None)
+    if before is not None:
+        draft.altered.add(account)
+
+
+def _merged(before: dict[str, Any] | None, id: str, stated: dict[str, Any]) -> dict[str, Any]:
+    """The event with what the system states now; a new stamp alone is no news, an older one is none at all."""
+    if before is not None and str(stated.get("modified") or "~") < str(before.get("modified") or ""):
+        return before
+    after = {"id": id, **{name: value for name, value in (before or {}).items() if name != "deleted"}}
+    for name, value in stated.items():
+        if value is None:
+            after.pop(name, None)
+        else:
+            after[name] = value
+    stamp = {"modified": None}
+    return before if before is not None and {**after, **stamp} == {**before, **stamp} else after

@@ -1,0 +1,59 @@
+"""What the documents in ``plans/`` may say of an account: plain data, and as plainly what is not known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmctl.insight.citing import Lines
+from crmctl.insight.picture import picture
+from crmctl.insight.weights import load_weights
+from crmctl.model.schema import FIELDS
+from crmctl.workspace import measures
+from crmctl.workspace.index import opened
+
+if TYPE_CHECKING:
+    from crmctl.model.record import Account
+    from crmctl.workspace.workspace import Workspace
+
+# What a researcher fills in, in the order in which people ask for it, and the question.
+RESEARCHED = {
+    "description": "what they do, in one sentence",
+    "website": "their public site",
+    "industry": "their industry",
+    "segment": "their market segment",
+    "employees": "how many people work there",
+    "annual_revenue": "their revenue a year",
+    "country": "where they are at home",
+    "technologies": "what they run",
+    "competitors": "whom they use or consider instead of us",
+    "business_intelligence": "initiatives, priorities and news worth knowing",
+}
+
+
+def briefing(ws: Workspace, account: Account) -> dict[str, Any]:
+    """The context of the templates: `crmctl.insight.picture.picture` with the line of every source, and more.
+
+    ``profile`` has every field of the schema, None where nobody states it. ``known`` (field, value, by)
+    and ``unknown`` (field, question) are the `RESEARCHED` fields; ``people`` are those who have not left.
+    """
+    with opened(ws.root, ws.state_dir) as index:
+        measures.refresh(index)
+        series = measures.series(index, account.slug)
+    plain = picture(account, series, ws.today, load_weights(ws.root))
+    seen: dict[str, Any] = Lines(ws.root, account.slug).cited(plain)
+    profile = account.profile
+    stated = {name: profile.stated(name) for name in RESEARCHED}
+    return seen | {
+        "profile": {name: profile.get(name) for name in FIELDS["account"]},
+        "known": [
+            {"field": name, "value": value, "by": by}
+            for name, (value, by) in stated.items()
+            if value is not None
+        ],
+        "unknown": [
+            {"field": name, "question": question}
+            for name, question in RESEARCHED.items()
+            if stated[name][0] is None
+        ],
+        "people": [p for p in seen["relationships"]["people"] if p["left"] is None],
+    }

@@ -1,0 +1,53 @@
+"""The whole of `crmctl check`: the checks of the workspace, and those of the files that higher rooms read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crmctl.insight import weights
+from crmctl.model.errors import DamagedFile, Problem
+from crmctl.workflow import definition, episodes
+from crmctl.workspace import checks, yamlio
+from crmctl.workspace.checks.account import ANY_ACCOUNT
+from crmctl.workspace.checks.source import FileCheck
+from crmctl.workspace.config import Config, examine
+from crmctl.workspace.paths import ACCOUNTS
+
+if TYPE_CHECKING:
+    from crmctl.workspace.workspace import Workspace
+
+
+def check(ws: Workspace, paths: Iterable[str] | None = None) -> list[Problem]:
+    """Everything wrong with a workspace, or with the files at or beneath ``paths``, by path and line."""
+    return checks.check(ws.root, ws.now, paths, others=FILES)
+
+
+def _weights(_root: Path, _config: Config, path: str, raw: bytes) -> list[Problem]:
+    found, problems = examine(raw, path, weights.Weights)
+    if found is None:
+        return problems
+    text = raw.decode("utf-8-sig")
+    return [replace(p, line=yamlio.line_of(text, p.field.split("."))) for p in weights.lint(found)]
+
+
+def _workflows(root: Path, config: Config, path: str, raw: bytes) -> list[Problem]:
+    found, problems = examine(raw, path, definition.Workflows)
+    return problems if found is None else definition.lint(root, config)
+
+
+def _episodes(_root: Path, _config: Config, path: str, raw: bytes) -> list[Problem]:
+    try:
+        episodes.parse(raw, path)
+    except DamagedFile as error:
+        return error.problems
+    return []
+
+
+FILES: dict[str, FileCheck] = {
+    weights.WEIGHTS: _weights,
+    definition.WORKFLOWS: _workflows,
+    f"{ACCOUNTS}{ANY_ACCOUNT}episodes.jsonl": _episodes,
+}

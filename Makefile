@@ -30,7 +30,7 @@ docs: .venv/.installed ## write the command reference from the commands
 	$(BIN)/python docs/reference.py
 
 schemas: .venv/.installed ## write the JSON schemas from the model
-	$(BIN)/python schemas/generate.py
+	$(BIN)/crmctl schema
 
 lock: ## choose dependency versions anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

@@ -161,9 +161,9 @@ def _commit(ws: Workspace, run: Run, system: str, changes: ChangeSet, ours: set[
     held = {*changes.paths, *ours}
     touched = Counter(path.split("/")[1] for path in held if path.startswith(f"{ACCOUNTS}/"))
     accounts = sorted(name for name in touched if not name.startswith("_"))
-    body = [f"{name}: {touched[name]} file{'s' if touched[name] > 1 else ''}" for name in accounts[:_LISTED]]
+    body = [f"- {name} ({touched[name]})" for name in accounts[:_LISTED]]
     if len(accounts) > _LISTED:
-        body.append(f"and {len(accounts) - _LISTED} more accounts")
+        body.append(f"- and {len(accounts) - _LISTED} more")
     subject = f"Import from {system}: {len(held)} file{'s' if len(held) != 1 else ''} of {len(accounts)} accounts"
     commit = ws.git.commit(held, subject, "\n".join(body), {RUN_TRAILER: run.id})
     if commit:

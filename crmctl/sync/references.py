@@ -55,7 +55,7 @@ class Rewriting:
             new = value
             if name in SCALARS:
                 new = self.one(SCALARS[name], value)
-                new = None if new != value and new == self.itself else new
+                new = None if new == self.itself else new
             elif name in LISTS and isinstance(value, list):
                 new = self.many(value)
             elif name == _PEOPLE and isinstance(value, list):

@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 
 from crmctl.model.errors import Problem
 from crmctl.workflow.actions import ACTIONS
-from crmctl.workflow.expression import Expression, ExpressionError, parse, suggestion
+from crmctl.workflow.expression import Expression, parse
+from crmctl.workflow.syntax import ExpressionError, suggestion
 from crmctl.workflow.triggers import EVENTS
 from crmctl.workflow.vocabulary import check
 from crmctl.workspace import files, yamlio
@@ -73,8 +74,8 @@ class Workflows(Strict):
 
     customer_workflows: Annotated[
         dict[WorkflowName, Workflow],
-        Field(max_length=MAX_WORKFLOWS, description="workflows by name"),
-    ] = {}
+        Field(default_factory=dict, max_length=MAX_WORKFLOWS, description="workflows by name"),
+    ]
 
 
 def load_workflows(root: Path) -> Workflows:

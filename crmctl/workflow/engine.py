@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from crmctl.model.errors import UsageError
 from crmctl.workflow import outbox
 from crmctl.workflow.definition import WORKFLOWS, Workflow, load_workflows
-from crmctl.workflow.expression import suggestion
 from crmctl.workflow.planner import Planner, RunPlan
+from crmctl.workflow.syntax import suggestion
 from crmctl.workflow.values import Insight, Values
 from crmctl.workspace import store
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from crmctl.model.schema import ACCOUNT
-from crmctl.workflow.expression import (
+from crmctl.workflow.expression import Expression
+from crmctl.workflow.syntax import (
     FUNCTIONS,
     Call,
     Compare,
     Constant,
-    Expression,
     ExpressionError,
     Inverse,
     Junction,

@@ -32,7 +32,7 @@ _VERBS = frozenset(
     [
         *("cat-file", "commit-tree", "diff-index", "diff-tree", "log", "ls-files", "maintenance"),
         *("merge-file", "pack-objects", "rev-parse", "status", "symbolic-ref", "update-index"),
-        *("update-ref", "var", "write-tree"),
+        *("update-ref", "var", "version", "write-tree"),
     ]
 )
 _UPDATE = ("-z", "--add", "--remove", "--ignore-skip-worktree-entries", "--stdin")

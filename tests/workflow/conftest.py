@@ -28,7 +28,7 @@ SEED = dedent(
           - "score_icp_fit"
           - "assign_owner"
           - "schedule_outreach"
-      
+
       health_degradation:
         trigger: "health_score < 60"
         actions:
@@ -36,7 +36,7 @@ SEED = dedent(
           - "create_intervention_plan"
           - "schedule_check_in_call"
           - "escalate_to_manager"
-      
+
       expansion_opportunity:
         trigger: "usage_growth > 50%"
         actions:

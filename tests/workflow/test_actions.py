@@ -56,7 +56,7 @@ def made(world: World, folder: str, slug: str = "acme") -> list[str]:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text_everywhere(world: World, name: str) -> None:
-    world.account("acme", **{"name": name, "industry": name, "owner": name, "currency": "GBP"})
+    world.account("acme", name=name, industry=name, owner=name, currency="GBP")
     world.contact("acme", "jane", name=name, title=name, roles=["champion"])
     world.write("workflows.yaml", ALL)
     plan = world.run()

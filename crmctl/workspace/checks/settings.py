@@ -34,12 +34,10 @@ class StageTask(Strict):
 class StageTasks(Strict):
     """The whole of ``templates/tasks.yaml``: what is to be done when an account enters a stage."""
 
-    prospect: Annotated[
-        list[StageTask], Field(description="when a company becomes a prospect")
-    ] = []
-    opportunity: Annotated[list[StageTask], Field(description="when a sale is opened")] = []
-    customer: Annotated[list[StageTask], Field(description="when it has bought")] = []
-    churn_risk: Annotated[list[StageTask], Field(description="when it may leave")] = []
+    prospect: list[StageTask] = Field(default_factory=list, description="research and outreach")
+    opportunity: list[StageTask] = Field(default_factory=list, description="the sale")
+    customer: list[StageTask] = Field(default_factory=list, description="onboarding and success")
+    churn_risk: list[StageTask] = Field(default_factory=list, description="winning them back")
 
     @field_validator(*STAGES)
     @classmethod

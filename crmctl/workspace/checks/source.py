@@ -21,7 +21,10 @@ FileCheck = Callable[[Path, Config, str, bytes], list[Problem]]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every check needs. ``others`` are checks of files by path: ``weights.yaml``, ``accounts/*/episodes.jsonl``."""
+    """What every check needs.
+
+    ``others`` are checks by path, such as ``weights.yaml`` or ``accounts/*/episodes.jsonl``.
+    """
 
     root: Path
     config: Config

@@ -112,7 +112,9 @@ def list_accounts(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """List accounts.
+    """List accounts, by any field.
+
+    A terminal gets a table, a pipe tab-separated values. `field<90d` means a date in less than 90 days.
 
     Example: crmctl list stage=customer 'renewal<90d' --sort -arr
     """
@@ -129,7 +131,7 @@ def show(
     ] = "",
     json: Json = False,
 ) -> None:
-    """Show an account, or one of its records: every value that holds, and who states it.
+    """Show an account or a record: what holds, and who states it.
 
     Example: crmctl show acme
     """
@@ -245,7 +247,9 @@ def edit(
         str, typer.Argument(metavar="[RECORD]", help="A contact, deal or task of the account.")
     ] = "",
 ) -> None:
-    """Open a file in your editor ($VISUAL, $EDITOR) and check it afterwards.
+    """Edit a file in your editor, and check it afterwards.
+
+    The editor is $VISUAL or $EDITOR. A file with a wrong value is not written; your draft is kept.
 
     Example: crmctl edit acme
     """
@@ -279,7 +283,7 @@ def stage(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Move an account to a lifecycle stage or step, or show where it stands.
+    """Move an account to a lifecycle stage or step, or show it.
 
     Stages: prospect, opportunity, customer, churn_risk. Each has five steps; `crmctl stage ACCOUNT` shows them.
 
@@ -334,7 +338,7 @@ def search(
     limit: Annotated[int, typer.Option("--limit", "-L", min=1, help="At most so many hits.")] = 20,
     json: Json = False,
 ) -> None:
-    """Search everything: profiles, people, deals, conversations, mail, tasks, plans and reviews.
+    """Search all text: records, conversations, mail, documents.
 
     Example: crmctl search "security review"
     """

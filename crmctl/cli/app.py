@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup, TyperOption
 
 from crmctl import __version__
 from crmctl.cli.session import Session
 
-HELP = """A team's customers as Markdown and YAML files in git.
-
-Start with `crmctl init`, `crmctl new`, `crmctl import`; live with `list`, `show`, `log`, `today`.
-"""
+COMPLETION = ("install_completion", "show_completion")
+HELP = "A team's customers as Markdown and YAML files in git."
 
 
-def group(help_text: str) -> typer.Typer:
+class Root(TyperGroup):
+    """crmctl itself. Its help fits one screen: the options of shell completion are left to the documentation."""
+
+    def get_params(self, ctx: Any) -> Any:
+        found = super().get_params(ctx)
+        for parameter in found:
+            if isinstance(parameter, TyperOption) and parameter.name in COMPLETION:
+                parameter.hidden = True
+        return found
+
+
+def group(help_text: str, kind: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """A noun with verbs."""
     return typer.Typer(
+        cls=kind,
         help=help_text,
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -27,7 +38,7 @@ def group(help_text: str) -> typer.Typer:
     )
 
 
-app = group(HELP)
+app = group(HELP, Root)
 
 
 def _version(value: bool) -> None:
@@ -52,12 +63,14 @@ def root(
         bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say more about what is done.")
+        bool, typer.Option("--verbose", "-v", hidden=True, help="Say more about what is done.")
     ] = False,
     color: Annotated[
-        str, typer.Option("--color", metavar="WHEN", help="auto, always or never.")
+        str, typer.Option("--color", metavar="WHEN", hidden=True, help="auto, always or never.")
     ] = "auto",
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", hidden=True, help="Show the traceback of an error.")
+    ] = False,
     version: Annotated[  # noqa: ARG001  its callback does the work
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Version.")
     ] = False,

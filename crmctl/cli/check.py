@@ -35,7 +35,7 @@ def check(
     ] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail as well.")] = False,
 ) -> None:
-    """Check every record and setting: what a pull request should run.
+    """Check every record and setting, as a pull request should.
 
     Fields and their values, what a stage requires, references, duplicate ids, e-mail addresses and domains, stale
     records, files in the wrong place, personal data outside contacts/, credentials. Named files are checked with
@@ -86,7 +86,7 @@ def schema(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Write JSON Schemas of all records and settings, by which editors complete and check.
+    """Write the JSON Schemas by which editors check files.
 
     An editor with the YAML language server takes the schema that a file names on its first line, here for
     crmctl.yaml and for the front matter of a profile:

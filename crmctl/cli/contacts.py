@@ -100,9 +100,10 @@ def move(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Move a person to another account: someone who changed company, or was filed wrongly.
+    """Move a person to another account.
 
-    The old account keeps its history; records there name the person by the new place.
+    For someone who changed company, or was filed wrongly. The old account keeps its history; records there name
+    the person by the new place.
 
     Example: crmctl contact move acme ines-okafor globex
     """

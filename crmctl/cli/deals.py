@@ -93,7 +93,7 @@ def stage(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Move a deal to another stage; the move is kept in its history.
+    """Move a deal to another stage, kept in its history.
 
     Example: crmctl deal stage acme fleet-telemetry proposal
     """

@@ -34,9 +34,10 @@ def salesforce(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Import an export of Salesforce: sObject tree JSON (with or without its plan), Data Loader or report CSV.
+    """Import an export of Salesforce.
 
-    Only Salesforce's own blocks in the files change; what people stated stays.
+    Reads sObject tree JSON (with or without its plan), Data Loader and report CSV. Only Salesforce's own blocks in
+    the files change; what people stated stays.
 
     Example: crmctl import salesforce export/ --commit
     """
@@ -74,7 +75,9 @@ def csv(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Import a CSV file. The meaning of its columns is guessed from their names and shown.
+    """Import a CSV file.
+
+    The meaning of its columns is guessed from their names and shown; --map corrects it.
 
     Example: crmctl import csv usage usage.csv --map "Company=account" --map "Week=date"
     """

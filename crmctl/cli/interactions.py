@@ -151,7 +151,9 @@ def timeline(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Everything that happened with an account, oldest first: conversations, mail, tickets, stage moves, deals.
+    """List everything that happened with an account.
+
+    Conversations, mail, tickets, surveys, stage moves and deals, oldest first.
 
     Example: crmctl timeline acme --since 90d
     """

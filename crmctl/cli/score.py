@@ -39,9 +39,10 @@ def score(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Score the health of one account or of all, and write health.md and the day's measures.
+    """Score the health of one account or of all.
 
-    Every number is in weights.yaml. What is not known drops out; the range says how far it could move the score.
+    Writes health.md and the day's measures; with --explain it only shows. Every number is in weights.yaml. What is
+    not known drops out; the range says how far it could move the score.
 
     Example: crmctl score acme --explain
     """

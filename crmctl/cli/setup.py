@@ -22,9 +22,10 @@ def init(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Start a workspace: a git repository with templates, weights, workflows and configuration.
+    """Start a workspace: a git repository with its settings.
 
-    Files that exist are left alone, so it can be run again.
+    Lays out crmctl.yaml, weights.yaml, workflows.yaml and templates/. Files that exist are left alone, so it can
+    be run again.
 
     Example: crmctl init customers
     """
@@ -68,9 +69,9 @@ def new(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Create an account: its profile from the template, and the tasks of its stage.
+    """Create an account: its profile, and the tasks of its stage.
 
-    A prospect gets the research tasks; a customer gets onboarding.md as well.
+    The profile is laid out from templates/profile.md.j2, the tasks from templates/tasks.yaml.
 
     Example: crmctl new "Hollis Freight" --domain hollisfreight.example --owner ana
     """

@@ -20,9 +20,10 @@ def conflicts(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """List values that people and systems state differently, and those a system has come to confirm.
+    """List values that people and systems state differently.
 
-    Settle one with `crmctl set` (yours holds) or `crmctl unset` (the system's holds).
+    Also those that a system has come to confirm, so that yours can go. Settle one with `crmctl set` (yours holds)
+    or `crmctl unset` (the system's holds).
 
     Example: crmctl conflicts acme
     """
@@ -53,7 +54,9 @@ def dupes(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Suggest records that may be the same, with reasons. Nothing is merged unless you say so.
+    """Suggest records that may be the same, with reasons.
+
+    Nothing is merged unless you say so.
 
     Example: crmctl dupes --level likely
     """
@@ -93,9 +96,10 @@ def merge(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Merge two records that are one: the survivor keeps everything, and the other's ids as aliases.
+    """Merge two records that are one.
 
-    Later imports of either follow to the survivor. `crmctl undo` takes a merge back.
+    The survivor keeps what both had, and the other's ids as aliases. Later imports of either follow to the
+    survivor. `crmctl undo` takes a merge back.
 
     Example: crmctl merge hollis-freight hollis-freight-ltd
     """
@@ -123,7 +127,7 @@ def undo(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Take one run back: the files become what they were, later changes to them are kept.
+    """Take one run back; later changes are kept.
 
     An undo is a run itself, so it can be undone.
 

@@ -27,7 +27,9 @@ def run(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Run the workflows of workflows.yaml: once per occasion, however often it is called.
+    """Run the workflows that are due.
+
+    They are in workflows.yaml. Each runs once an occasion, however often it is called.
 
     Example: crmctl run --plan
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from crmctl.workspace.index import Index
 
 # Raised when evidence or results are stored in another form.
 FORMAT = "1"
+HEAD = 7  # so many fields of a health come before its details
 
 
 class Gathered(NamedTuple):
@@ -37,6 +38,16 @@ class Entry(NamedTuple):
     json: str
     key: str
     result: str
+
+
+class Glance(NamedTuple):
+    """One account's health in a list."""
+
+    account: str
+    score: float | None
+    status: str | None
+    coverage: float
+    reason: str
 
 
 class Cache:
@@ -91,14 +102,49 @@ class Cache:
 
 
 def pack_result(health: Health, problems: list[Problem]) -> str:
-    """A result, and the problems met on the way to it, as text."""
-    return _json([health.as_json(), _rows(problems)])
+    """A result, and the problems met on the way to it: three lines of JSON, the first enough for a list."""
+    data = health.as_json()
+    return "\n".join((_json(data[:HEAD]), _json(data[HEAD:]), _json(_rows(problems))))
 
 
-def unpack_result(text: str) -> tuple[Health, list[Problem]]:
-    """`pack_result`, taken back."""
-    health, problems = json.loads(text)
-    return Health.from_json(health), [Problem(*row) for row in problems]
+class Results(Mapping[str, Health]):
+    """The health of each account by folder. A remembered one is decoded when it is asked for."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Health | str] = {}
+
+    def add(self, account: str, health: Health) -> None:
+        self._found[account] = health
+
+    def remember(self, account: str, packed: str) -> list[Problem]:
+        """Add a result as `pack_result` left it; the problems met on the way to it."""
+        self._found[account] = packed
+        tail = packed[packed.rindex("\n") + 1 :]
+        return [] if tail == "[]" else [Problem(*row) for row in json.loads(tail)]
+
+    def __getitem__(self, account: str) -> Health:
+        found = self._found[account]
+        if isinstance(found, str):
+            head, detail, _ = found.split("\n")
+            found = Health.from_json(json.loads(head) + json.loads(detail))
+            self._found[account] = found
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def glances(self) -> Iterator[Glance]:
+        """What a list of all accounts shows, by folder, without decoding the rest."""
+        for account in sorted(self._found):
+            found = self._found[account]
+            if isinstance(found, str):
+                score, status, coverage, *_, reason = json.loads(found[: found.index("\n")])
+                yield Glance(account, score, status, coverage, reason)
+            else:
+                yield Glance(account, found.score, found.status, found.coverage, found.reason)
 
 
 def _rows(problems: list[Problem]) -> list[list[object]]:

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from crmctl.insight.cache import Cache, Entry, Gathered, pack_result, unpack_result
+from crmctl.insight.cache import Cache, Entry, Gathered, Results, pack_result
 from crmctl.insight.curves import NOISE
 from crmctl.insight.evidence import KEPT_DAYS, gather
 from crmctl.insight.fingerprint import FOLDERS, Fingerprint, fingerprint
@@ -39,7 +39,7 @@ class ScorePlan:
     """What scoring found: files to write, the health of each account by folder, and damaged files."""
 
     changes: ChangeSet
-    results: dict[str, Health] = field(default_factory=dict)
+    results: Results = field(default_factory=Results)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -65,8 +65,7 @@ def plan_scores(
             mark = fingerprint(index.accounts, slug)
             kept = known.get(slug)
             if kept is not None and kept[0] == scoring.cache.key(mark.digest, mark.health):
-                plan.results[slug], problems = unpack_result(kept[1])
-                plan.problems += problems
+                plan.problems += plan.results.remember(slug, kept[1])
                 continue
             entry = scoring.account(slug, mark, plan, rows)
             if entry is not None:
@@ -130,7 +129,7 @@ class _Scoring:
         series = by_measure(measures.series(self.index, slug, since))
         today = self.ws.today
         health = score(measured(gathered.evidence, series, today, self.weights), self.weights)
-        plan.results[slug] = health
+        plan.results.add(slug, health)
         moved = list(self._moved(slug, health))
         rows += moved
         wrote = self._write(slug, gathered, health, plan.changes)

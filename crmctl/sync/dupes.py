@@ -42,8 +42,8 @@ class Suggestion:
 
 def suggest(ws: Workspace) -> list[Suggestion]:
     """All suggestions for a workspace, from its files: accounts, contacts, deals, then tickets, by name."""
-    from crmctl.sync.plan_traffic import load as load_traffic
     from crmctl.model.record import Event
+    from crmctl.sync.plan_traffic import load as load_traffic
 
     known = load(ws.root, ws.ranking, COMPARED)
     tickets = []

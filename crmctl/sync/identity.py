@@ -1,14 +1,11 @@
-"""When two names, phone numbers or mailboxes may mean the same company or person. Pure functions, for suggestions.
+"""When two phone numbers, mailboxes or names may mean the same company or person. Pure functions, for suggestions.
 
 What proves the same (addresses and domains in normal form) is in `crmctl.model.identity`.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
-
-from crmctl.workspace.paths import slug
 
 # Mailboxes that several people read: the same one in two records does not make them one person.
 SHARED_MAILBOXES: Final = frozenset(
@@ -18,34 +15,11 @@ SHARED_MAILBOXES: Final = frozenset(
     security service support team
     """.split()
 )
-LEGAL_FORMS: Final = frozenset(
-    """
-    ab ag aps as asa bv bvba co company corp corporation cv doo eood gmbh inc incorporated kft kg
-    kgaa kk lda limited llc llp lp ltd ltda mbh nv ohg oy oyj plc pte pty pvt sa sarl sas sasu se
-    sl spa spol srl srls sro ug zrt
-    """.split()
-)
-_LONGEST = 200  # characters of a name that are compared
 
 
 def is_shared_mailbox(address: str) -> bool:
     """Whether an address belongs to a desk rather than to a person, such as ``info@``."""
     return address.partition("@")[0].lower() in SHARED_MAILBOXES
-
-
-@lru_cache(maxsize=65_536)
-def company_key(name: str) -> str:
-    """A company's name without legal form, punctuation, accents and case."""
-    words = [word for word in name_key(name).split() if word not in {"and", "the"}]
-    while len(words) > 1 and words[-1] in LEGAL_FORMS:
-        words.pop()
-    return " ".join(words)
-
-
-@lru_cache(maxsize=65_536)
-def name_key(name: str) -> str:
-    """Any name without punctuation, accents and case."""
-    return slug(name, limit=_LONGEST).replace("-", " ")
 
 
 def phone_key(text: str) -> str:

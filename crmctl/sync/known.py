@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from crmctl.model.errors import CrmError, DamagedFile
+from crmctl.model.identity import normal_email, registrable_domain
 from crmctl.model.incoming import Batch, Incoming
 from crmctl.model.record import Ranking, Record
-from crmctl.model.identity import normal_email, registrable_domain
 from crmctl.workspace import files, paths, store
 from crmctl.workspace.records import read_record
 

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from crmctl.model.identity import is_free_mail
 from crmctl.model.record import Event, Record
-from crmctl.sync.identity import company_key, is_shared_mailbox, name_key, phone_key, similar
+from crmctl.sync.identity import is_shared_mailbox, phone_key, similar
 from crmctl.sync.known import addresses, domains_of, folded, reference, stated
+from crmctl.workspace.names import company_key, name_key
 
 Level = Literal["likely", "possible"]
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from crmctl.insight.icp import fit
 from crmctl.insight.scoring import rounded
-from crmctl.insight.weights import load_weights
 from crmctl.workflow.occasion import Done, NotYet, Occasion, task
 from crmctl.workspace import authoring, paths, splice
 from crmctl.workspace.changes import FileChange
@@ -24,7 +23,7 @@ EXPANSION = "expansion"
 def score_icp_fit(occasion: Occasion) -> Done:
     """States ``icp_fit`` and ``icp_tier`` and measures ``icp.score``; waits while too little is known."""
     profile = occasion.account.profile
-    found = fit(profile, load_weights(occasion.ws.root).icp)
+    found = fit(profile, occasion.insight.weights.icp)
     if found.tier is None:
         raise NotYet(f"no fit yet: {found.reason}")
     if found.score is None:

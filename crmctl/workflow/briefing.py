@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.citing import Lines
 from crmctl.insight.picture import picture
-from crmctl.insight.weights import load_weights
 from crmctl.model.schema import FIELDS
 from crmctl.workspace import measures
 from crmctl.workspace.index import opened
 
 if TYPE_CHECKING:
+    from crmctl.insight.weights import Weights
     from crmctl.model.record import Account
     from crmctl.workspace.workspace import Workspace
 
@@ -30,8 +30,8 @@ RESEARCHED = {
 }
 
 
-def briefing(ws: Workspace, account: Account) -> dict[str, Any]:
-    """The context of the templates: `crmctl.insight.picture.picture` with the line of every source, and more.
+def briefing(ws: Workspace, account: Account, weights: Weights) -> dict[str, Any]:
+    """The context of the templates: `crmctl.insight.picture.picture`, with lines where they cite, and more.
 
     ``profile`` has every field of the schema, None where nobody states it. ``known`` (field, value, by)
     and ``unknown`` (field, question) are the `RESEARCHED` fields; ``people`` are those who have not left.
@@ -39,8 +39,10 @@ def briefing(ws: Workspace, account: Account) -> dict[str, Any]:
     with opened(ws.root, ws.state_dir) as index:
         measures.refresh(index)
         series = measures.series(index, account.slug)
-    plain = picture(account, series, ws.today, load_weights(ws.root))
-    seen: dict[str, Any] = Lines(ws.root, account.slug).cited(plain)
+    seen = picture(account, series, ws.today, weights)
+    lines = Lines(ws.root, account.slug)
+    seen |= {name: lines.cited(seen[name]) for name in ("risks", "expansion", "competitors")}
+    seen["health"]["recommendations"] = lines.cited(seen["health"]["recommendations"])
     profile = account.profile
     stated = {name: profile.stated(name) for name in RESEARCHED}
     return seen | {

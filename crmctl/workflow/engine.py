@@ -32,7 +32,7 @@ def plan(
     workflows = _chosen(ws, workflow)
     slugs = [account] if account is not None else store.slugs(ws.root)
     insight = Insight(ws, slugs)
-    planner = Planner(ws, workflows, values or insight.values, insight.describe)
+    planner = Planner(ws, workflows, values or insight.values, insight)
     for slug in slugs:
         planner.account(slug)
     planner.note_measures()

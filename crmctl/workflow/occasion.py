@@ -24,6 +24,7 @@ from crmctl.workspace.changes import ChangeSet, FileChange
 if TYPE_CHECKING:
     from crmctl.model.record import Account, Record
     from crmctl.workflow.definition import Workflow
+    from crmctl.workflow.values import Insight
     from crmctl.workspace.config import Member
     from crmctl.workspace.measures import Measure
     from crmctl.workspace.workspace import Workspace
@@ -58,7 +59,7 @@ class Occasion:
     history: Sequence[Episode]
     action: str
     changes: ChangeSet
-    describe: Callable[[Account], Mapping[str, Any]]
+    insight: Insight
     least_loaded: Callable[[], Member | None]
 
     @property
@@ -193,7 +194,7 @@ def document(occasion: Occasion, template: str, extra: Mapping[str, Any]) -> Fil
     name = f"{occasion.today.isoformat()}-{template}-{occasion.id}"
     path = paths.plan(occasion.account.slug, name)
     context = {
-        **occasion.describe(occasion.account),
+        **occasion.insight.describe(occasion.account),
         "workflow": occasion.name,
         "because": occasion.episode.because,
         "assignee": occasion.assignee,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError, DamagedFile, Problem
 from crmctl.model.text import one_line
@@ -28,7 +28,7 @@ from crmctl.workspace.records import read_record
 if TYPE_CHECKING:
     from crmctl.model.record import Account, Record
     from crmctl.workflow.definition import Workflow
-    from crmctl.workflow.values import Values
+    from crmctl.workflow.values import Insight, Values
     from crmctl.workspace.config import Member
     from crmctl.workspace.workspace import Workspace
 
@@ -72,13 +72,13 @@ class Planner:
         ws: Workspace,
         workflows: Mapping[str, Workflow],
         values: Values,
-        describe: Callable[[Account], Mapping[str, Any]],
+        insight: Insight,
     ) -> None:
         self.ws = ws
         self.workflows = workflows
         self.conditions = {name: workflow.condition for name, workflow in workflows.items()}
         self.values = values
-        self.describe = describe
+        self.insight = insight
         self.plan = RunPlan()
         self.baselines = _baselines(ws)
         self.measured: list[measures.Measure] = []
@@ -142,7 +142,7 @@ class Planner:
 
     def _load(self, slug: str, due: list[Episode]) -> Account:
         """The account without what a killed run made for the actions to come: they take it up again."""
-        reader = store.Reader(self.ws.root, self.ws.ranking)
+        reader = store.Reader(self.ws.root, self.ws.ranking, fast=True)
         account = reader.account(slug)
         if account is None:
             raise DamagedFile(reader.problems)
@@ -190,7 +190,7 @@ class Planner:
             history,
             action,
             self.plan.changes,
-            self.describe,
+            self.insight,
             self._least_loaded,
         )
         before = episode.actions.get(action)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight import scoring
+from crmctl.insight.weights import load_weights
 from crmctl.model.errors import CrmError
 from crmctl.model.schema import FIELDS
 from crmctl.workflow.briefing import briefing
@@ -18,6 +19,7 @@ from crmctl.workspace.index import opened
 
 if TYPE_CHECKING:
     from crmctl.insight.health import Health
+    from crmctl.insight.weights import Weights
     from crmctl.model.record import Account, Record
     from crmctl.workspace.workspace import Workspace
 
@@ -45,7 +47,12 @@ class Insight:
 
     def describe(self, account: Account) -> Mapping[str, Any]:
         """What a document may say of an account, as plain data."""
-        return briefing(self.ws, account)
+        return briefing(self.ws, account, self.weights)
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The numbers that scores depend on."""
+        return load_weights(self.ws.root)
 
     @cached_property
     def profiles(self) -> dict[str, dict[str, Any]]:

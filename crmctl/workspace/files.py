@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self
 
 from crmctl.model.errors import ChangedOnDisk, CrmError
 from crmctl.model.text import one_line
@@ -41,12 +44,18 @@ _ADVICE = {
 }
 
 
+# What nearly every path is, and it holds nothing that would have to be refused.
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?")
+
+
 def check_path(rel: str) -> str:
     """``rel`` itself if it can only mean a place beneath the root; CrmError otherwise.
 
     Refused: absolute paths, ``..``, ``.``, empty parts, backslashes, control and other invisible
     characters, and whatever a file system could take for ``.git``.
     """
+    if _PLAIN.fullmatch(rel):
+        return rel
     fault = ""
     if "\\" in rel or any(unicodedata.category(char)[0] == "C" for char in rel):
         fault = "has a backslash or an invisible character in it"
@@ -67,13 +76,60 @@ def safe_path(root: Path, rel: str) -> Path:
 
 def read(root: Path, rel: str) -> bytes | None:
     """The bytes of a regular file of at most `MAX_BYTES`; None if there is no such file."""
-    check_path(rel)
-    with _explained("read", rel), ExitStack() as stack:
+    with Reading(root) as reading:
+        return reading.read(rel)
+
+
+class Reading:
+    """Reads many files beneath the root, within a ``with``.
+
+    The folders on the way to a file stay open until a file lies elsewhere, so that reading in the
+    order of the paths opens each folder once, and still follows no link.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._parts: list[str] = []
+        self._folders: list[int] = []  # the root, and one for each of the parts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave(0)
+
+    def read(self, rel: str) -> bytes | None:
+        """As the function `read`."""
+        *parts, name = check_path(rel).split("/")
         try:
-            *_, folder = _open_folders(root, PurePosixPath(rel).parent, stack)
+            if parts != self._parts or not self._folders:
+                self._enter(parts)
+            return _content(self._folders[-1], name, rel)[0]
         except FileNotFoundError:
             return None
-        return _read_in(folder, rel)[0]
+        except OSError as error:
+            raise _refused("read", rel, error) from error
+
+    def _enter(self, parts: list[str]) -> None:
+        if not self._folders:
+            self._folders.append(os.open(self._root, os.O_RDONLY | os.O_DIRECTORY))
+        same = 0
+        while same < min(len(parts), len(self._parts)) and parts[same] == self._parts[same]:
+            same += 1
+        self._leave(same + 1)
+        for part in parts[same:]:
+            self._folders.append(os.open(part, _FOLDER, dir_fd=self._folders[-1]))
+            self._parts.append(part)
+
+    def _leave(self, depth: int) -> None:
+        while len(self._folders) > depth:
+            os.close(self._folders.pop())
+        del self._parts[max(depth - 1, 0) :]
 
 
 def read_each(
@@ -83,14 +139,10 @@ def read_each(
 
     ``names`` are as the folder lists them; one that is gone meanwhile is passed over.
     """
-    check_path(folder)
-    with _explained("read", folder), ExitStack() as stack:
-        *_, opened = _open_folders(root, PurePosixPath(folder), stack)
+    with Reading(root) as reading:
         for name in names:
-            rel = f"{folder}/{name}"
             try:
-                with _explained("read", rel):
-                    found = _read_in(opened, rel)[0]
+                found = reading.read(f"{folder}/{name}")
             except CrmError as error:
                 yield name, error
                 continue
@@ -116,7 +168,7 @@ def write(root: Path, rel: str, new: bytes | None, *, expected: bytes | None) ->
             if new is None and expected is None:
                 return
             raise _changed(rel) from None
-        current, mode = _read_in(folders[-1], rel)
+        current, mode = _found(folders[-1], name, rel)
         if current != expected:
             raise _changed(rel)
         if new is not None:
@@ -186,18 +238,30 @@ def _open_folders(
     return folders
 
 
-def _read_in(folder: int, rel: str) -> tuple[bytes | None, int | None]:
-    """Content and permissions of the last part of ``rel`` in an open folder; None if absent."""
+def _found(folder: int, name: str, rel: str) -> tuple[bytes | None, int | None]:
+    """As `_content`; None and None if there is no such file."""
     try:
-        descriptor = os.open(rel.rpartition("/")[2], _FILE, dir_fd=folder)
+        return _content(folder, name, rel)
     except FileNotFoundError:
         return None, None
-    with open(descriptor, "rb", buffering=0) as file:
+
+
+def _content(folder: int, name: str, rel: str) -> tuple[bytes, int]:
+    """Content and permissions of the file ``name`` in an open folder; ``rel`` is for messages."""
+    descriptor = os.open(name, _FILE, dir_fd=folder)
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise CrmError(f"{one_line(rel)} is not a regular file: move it out of the workspace")
-        # One byte more than announced: a file that grows meanwhile must not be read in part.
-        data = b"".join(iter(lambda: file.read(found.st_size + 1), b""))
+        # One byte more than announced: less than that is the end of the file, and a file that
+        # grows meanwhile is not read in part.
+        size = found.st_size + 1
+        data = os.read(descriptor, size)
+        while len(data) >= size:
+            more = os.read(descriptor, size)
+            ...
+    finally:
+        os.close(descriptor)
     if max(found.st_size, len(data)) > MAX_BYTES:
         raise CrmError(
             f"{one_line(rel)} is larger than {MAX_BYTES // 1024**2} MiB: split it or move it away"
@@ -229,5 +293,9 @@ def _explained(verb: str, rel: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, f"{error.strerror}; mend that and try again")
-        raise CrmError(f"cannot {verb} {one_line(rel)}: {advice}") from error
+        raise _refused(verb, rel, error) from error
+
+
+def _refused(verb: str, rel: str, error: OSError) -> CrmError:
+    advice = _ADVICE.get(error.errno or 0, f"{error.strerror}; mend that and try again")
+    return CrmError(f"cannot {verb} {one_line(rel)}: {advice}")

@@ -24,7 +24,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
 # Nearly every file is nothing but such lines, and one pass of this is ten times faster than looking at each.
 _PLAIN = re.compile(
     r"^([a-z0-9][a-z0-9-]*),([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*),(-?\d{1,15}(?:\.\d{1,12})?),([\w.:-]+)\n",
-    re.M | re.A,
+    re.MULTILINE | re.ASCII,
 )
 _FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.csv\Z")
 

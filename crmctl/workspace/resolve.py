@@ -32,19 +32,26 @@ def account(ws: Workspace, text: str) -> str:
         )
     with opened(ws.root, ws.state_dir) as index:
         rows = index.profiles(("name", "domain"))
+        names = {slug: str(name or "") for slug, _, name, _ in rows}
         folded = wanted.casefold()
-        for found in (
-            [slug for slug, _, name, domain in rows if folded in ((name or "").casefold(), domain)],
-            [
-                slug
-                for slug, _, name, _ in rows
-                if slug.startswith(folded) or (name or "").casefold().startswith(folded)
-            ],
-            _by_list(index.documents(), folded) if rows else [],
-        ):
-            if found:
-                return one(found, text, "account")
+        found = [s for s, _, name, domain in rows if folded in ((name or "").casefold(), domain)]
+        found = found or _starting(names, folded) or _by_list(index.documents(), folded)
+    if found:
+        return one(found, text, "account")
     raise UsageError(f"no account is called {wanted!r}; `crmctl list` shows them all")
+
+
+def _starting(names: Mapping[str, str], wanted: str) -> list[str]:
+    """Accounts whose folder or name begins so; of several, one that is called so but for its legal form."""
+    found = [
+        s for s, name in names.items() if s.startswith(wanted) or name.casefold().startswith(wanted)
+    ]
+    if len(found) < 2:
+        return found
+    from crmctl.workspace.names import company_key
+
+    key = company_key(wanted)
+    return [slug for slug in found if company_key(names[slug]) == key] or found
 
 
 def _by_list(documents: Mapping[str, Mapping[str, object]], wanted: str) -> list[str]:

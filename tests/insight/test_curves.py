@@ -14,7 +14,9 @@ STATUSES = [Band("excellent", 80), Band("good", 60), Band("at_risk", 40), Band("
     ("value", "points"),
     [(-1, 0), (0, 0), (0.25, 30), (0.5, 60), (0.65, 80), (0.8, 100), (3, 100)],
 )
-def test_a_curve_is_straight_between_its_points_and_level_beyond(value: float, points: float) -> None:
+def test_a_curve_is_straight_between_its_points_and_level_beyond(
+    value: float, points: float
+) -> None:
     assert normalised(value, [(0, 0), (0.5, 60), (0.8, 100)]) == pytest.approx(points)
 
 

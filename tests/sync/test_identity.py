@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crmctl.sync.identity import company_key, is_shared_mailbox, name_key, phone_key, similar
+from crmctl.sync.identity import is_shared_mailbox, phone_key, similar
+from crmctl.workspace.names import company_key, name_key
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,9 @@ format: .venv/.installed ## format the code and mend what can be mended without 
 bench: .venv/.installed ## measure the commands on a large workspace
 	$(BIN)/python bench/run.py
 
-docs: .venv/.installed ## write the command reference from the commands
+docs: .venv/.installed ## write the reference from the code, and run the sessions in the docs again
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/sessions.py
 
 schemas: .venv/.installed ## write the JSON schemas from the model
 	$(BIN)/crmctl schema

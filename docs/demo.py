@@ -50,7 +50,12 @@ class Demo:
     def run(self, *args: str, lines: int = LINES) -> str:
         """Run crmctl, print the command and the beginning of its output, and return all of it."""
         print(f"\n$ crmctl {shlex.join(args)}", flush=True)
-        environment = os.environ | {"CRMCTL_NOW": NOW, "NO_COLOR": "1", "COLUMNS": "100"}
+        environment = os.environ | {
+            "CRMCTL_NOW": NOW,
+            "NO_COLOR": "1",
+            "COLUMNS": "100",
+            "PYTHONPATH": str(ROOT),
+        }
         done = subprocess.run(
             [sys.executable, "-m", "crmctl", *args],
             cwd=self.root,

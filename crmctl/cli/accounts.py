@@ -6,91 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crmctl.cli.account_list import run_list
 from crmctl.cli.options import Account, Commit, Csv, DryRun, Json, style
 from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from crmctl.workspace.changes import ChangeSet
-
-LISTED = ("account", "name", "stage", "health", "owner", "arr", "renewal")
-INDEXED = (
-    "name",
-    "stage",
-    "step",
-    "owner",
-    "segment",
-    "industry",
-    "country",
-    "arr",
-    "currency",
-    "renewal",
-    "domain",
-)
-
-
-def run_list(
-    current: Session,
-    filters: Sequence[str],
-    *,
-    columns: str = "",
-    sort: str = "account",
-    limit: int = 0,
-    shape: str = "",
-) -> None:
-    """The account list; reads the index alone."""
-    from crmctl.workspace import measures
-    from crmctl.workspace.index import opened
-
-    ws, out = current.ws, current.out
-    wanted = [c.strip() for c in columns.split(",") if c.strip()] or list(LISTED)
-    with opened(ws.root, ws.state_dir) as index:
-        rows = index.profiles(INDEXED)
-        measures.refresh(index)
-        scores = {
-            account: value for account, (_, value) in measures.latest(index, "health.score").items()
-        }
-        simple = {"account", "health", *INDEXED}
-        named = {*wanted, *(key.lstrip("-") for key in sort.split(","))}
-        deep = bool(filters) or not named <= simple or shape == "json"
-        documents = index.documents() if deep else {}
-    listed: list[Mapping[str, Any]] = []
-    for slug, problem, *values in rows:
-        if problem is not None:
-            out.warn(f"{problem}; `crmctl check` says more")
-            continue
-        score = scores.get(slug)
-        row = {
-            **documents.get(slug, {}),
-            "account": slug,
-            **dict(zip(INDEXED, values, strict=True)),
-            "health": _round(score),
-        }
-        listed.append(row)
-    known = {*simple, *(name for row in listed for name in row)} if deep else simple
-    if filters or not named <= simple:
-        from crmctl.model.schema import FIELDS
-        from crmctl.workspace import filters as filtering
-
-        test = filtering.parse(filters, known | FIELDS["account"].keys(), ws.today)
-        listed = [row for row in listed if test(row)]
-        for name in sorted(named - known - FIELDS["account"].keys()):
-            filtering.parse([f"{name}="], known | FIELDS["account"].keys(), ws.today)
-    if sort != "account":
-        from crmctl.workspace import filters as filtering
-
-        listed = filtering.sort_rows(listed, [key.strip() for key in sort.split(",")])
-    if limit:
-        listed = listed[:limit]
-    out.records(wanted, listed, style=shape)
-
-
-def _round(score: str | None) -> str | None:
-    if score is None:
-        return None
-    whole, _, rest = score.partition(".")
-    return str(int(whole) + (rest[:1] >= "5")) if rest else whole
 
 
 def list_accounts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,8 +82,12 @@ def root(
     ctx.obj = current
 
 
-def build() -> typer.Typer:
-    """The app with every command registered."""
+def build(words: Collection[str] | None = None) -> typer.Typer:
+    """The app with every command registered.
+
+    With ``words``, the arguments of a call, only the commands that they name get their options: to make
+    those of all takes longer than most commands take to run.
+    """
     from crmctl.cli import (
         accounts,
         check,
@@ -115,4 +120,25 @@ def build() -> typer.Typer:
         doctor,
     ):
         module.register(app)
+    if words is not None:
+        _trim(app, words)
     return app
+
+
+def _trim(tree: typer.Typer, words: Collection[str]) -> None:
+    for command in tree.registered_commands:
+        if command.name not in words:
+            command.callback = _summary(command.callback)
+    for branch in tree.registered_groups:
+        if branch.typer_instance is not None:
+            _trim(branch.typer_instance, words if branch.name in words else ())
+
+
+def _summary(callback: Any) -> Callable[[], None]:
+    """A command of which only the first line of the help is wanted."""
+
+    def nothing() -> None:
+        return
+
+    nothing.__doc__ = callback.__doc__
+    return nothing

@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 if TYPE_CHECKING:
+    import typer
+
     from crmctl.render.terminal import Output
     from crmctl.workspace.changes import ChangeSet
     from crmctl.workspace.workspace import Workspace

@@ -11,6 +11,7 @@ from crmctl.cli.options import Commit, DryRun
 from crmctl.cli.session import session
 
 if TYPE_CHECKING:
+    from crmctl.cli.review import Planned
     from crmctl.workspace.changes import ChangeSet
 
 
@@ -71,7 +72,8 @@ def new(
 ) -> None:
     """Create an account: its profile, and the tasks of its stage.
 
-    The profile is laid out from templates/profile.md.j2, the tasks from templates/tasks.yaml.
+    The profile is laid out from templates/profile.md.j2, the tasks from templates/tasks.yaml;
+    a customer gets its onboarding checklist as well.
 
     Example: crmctl new "Hollis Freight" --domain hollisfreight.example --owner ana
     """
@@ -87,6 +89,14 @@ def new(
 
     current.carry_out("new", plan, dry_run=dry_run, commit=commit, subject=f"{slug}: new account")
     if not dry_run:
+        if stage == "customer":
+            from crmctl.cli.review import write_document
+            from crmctl.render.documents import plan_document
+
+            def checklist() -> Planned:
+                return plan_document(current.ws, slug, "onboarding")
+
+            write_document(current, "onboarding", slug, checklist, commit=commit, show=False)
         current.out.say(
             f"Next: `crmctl contact add {slug} ...`, `crmctl log {slug} ...`, `crmctl edit {slug}`."
         )

@@ -20,7 +20,7 @@ from crmctl.workspace.index import Index
 
 # Raised when evidence or results are stored in another form.
 FORMAT = "1"
-HEAD = 7  # so many fields of a health come before its details
+SOURCE = "crmctl"  # who measured, in the rows that scoring writes
 
 
 class Gathered(NamedTuple):
@@ -47,7 +47,10 @@ class Glance(NamedTuple):
     score: float | None
     status: str | None
     coverage: float
+    low: float
+    high: float
     reason: str
+    factors: dict[str, float | None]
 
 
 class Cache:
@@ -67,10 +70,25 @@ class Cache:
         """What a result rests on, as one text."""
         return f"{self.basis} {fingerprint} {health}"
 
-    def results(self) -> dict[str, tuple[str, str]]:
-        """The key and the result, as JSON, of every account."""
-        rows = self.index.db.execute("SELECT account, key, result FROM facts")
+    def results(self, accounts: Iterable[str] | None = None) -> dict[str, tuple[str, str]]:
+        """The key and the packed result of these accounts, by default of every remembered one."""
+        query = "SELECT account, key, result FROM facts"
+        if accounts is None:
+            rows = self.index.db.execute(query).fetchall()
+        else:
+            one = f"{query} WHERE account = ?"
+            rows = [row for a in accounts for row in self.index.db.execute(one, (a,))]
         return {account: (key, result) for account, key, result in rows}
+
+    def latest(self, account: str) -> dict[str, tuple[str, str]]:
+        """The newest (day, value) of each of the account's own measures of health."""
+        rows = self.index.db.execute(
+            "SELECT measure, day, value FROM measure"
+            " WHERE account = ? AND measure > 'health.' AND measure < 'health/' AND source = ?"
+            " ORDER BY measure, day",
+            (account, SOURCE),
+        )
+        return {measure: (day, value) for measure, day, value in rows}
 
     def gathered(self, account: str, fingerprint: str) -> tuple[Gathered, str] | None:
         """What was gathered of an account and the JSON it was kept in; None if its files have changed since."""
@@ -103,8 +121,22 @@ class Cache:
 
 def pack_result(health: Health, problems: list[Problem]) -> str:
     """A result, and the problems met on the way to it: three lines of JSON, the first enough for a list."""
-    data = health.as_json()
-    return "\n".join((_json(data[:HEAD]), _json(data[HEAD:]), _json(_rows(problems))))
+    glance, data = _glance("", health), _json(health.as_json())
+    return "\n".join((_json(glance[1:]), data, _json(_rows(problems))))
+
+
+def _glance(account: str, health: Health) -> Glance:
+    factors = {factor.name: factor.score for factor in health.factors}
+    return Glance(
+        account,
+        health.score,
+        health.status,
+        health.coverage,
+        health.low,
+        health.high,
+        health.reason,
+        factors,
+    )
 
 
 class Results(Mapping[str, Health]):
@@ -125,8 +157,7 @@ class Results(Mapping[str, Health]):
     def __getitem__(self, account: str) -> Health:
         found = self._found[account]
         if isinstance(found, str):
-            head, detail, _ = found.split("\n")
-            found = Health.from_json(json.loads(head) + json.loads(detail))
+            found = Health.from_json(json.loads(found.split("\n")[1]))
             self._found[account] = found
         return found
 
@@ -141,10 +172,9 @@ class Results(Mapping[str, Health]):
         for account in sorted(self._found):
             found = self._found[account]
             if isinstance(found, str):
-                score, status, coverage, *_, reason = json.loads(found[: found.index("\n")])
-                yield Glance(account, score, status, coverage, reason)
+                yield Glance(account, *json.loads(found[: found.index("\n")]))
             else:
-                yield Glance(account, found.score, found.status, found.coverage, found.reason)
+                yield _glance(account, found)
 
 
 def _rows(problems: list[Problem]) -> list[list[object]]:

@@ -18,6 +18,7 @@ from crmctl.insight.provenance import field_source
 from crmctl.model.record import Account, Event, Record
 
 KEPT_DAYS = 400  # how far back conversations and tickets are remembered between two scorings
+UNDATED = 0
 MOOD = {"positive": 1, "neutral": 0, "negative": -1}
 TALK = frozenset({"call", "meeting", "email", "chat", "note"})
 WRITTEN = frozenset({"email", "chat"})
@@ -41,7 +42,7 @@ class Talk(NamedTuple):
 
 
 class Ticket(NamedTuple):
-    """One support ticket; None where the system does not say."""
+    """One support ticket; None where the system does not say. ``day`` is `UNDATED` without a date."""
 
     day: int
     closed: int | None
@@ -147,7 +148,9 @@ def gather(account: Account, today: dt.date) -> Evidence:
     found.talks = _recent(talks, oldest)
     latest = max((ticket.day for ticket in found.tickets), default=0)
     found.tickets = [
-        t for t in found.tickets if max(t.day, t.closed or 0) >= min(oldest, latest) or t.open
+        t
+        for t in found.tickets
+        if max(t.day, t.closed or 0) >= min(oldest, latest) or t.open or t.day == UNDATED
     ]
     return found
 
@@ -202,9 +205,10 @@ def _talk(record: Record) -> Talk | None:
 
 def _sort_in(event: Event, found: Evidence, talks: list[Talk]) -> None:
     data, at = event.data, event.at
-    if at is None or data.get("deleted"):
+    if data.get("deleted") or (at is None and event.type != "ticket"):
         return
-    day, source = at.date().toordinal(), f"{event.path}:{event.line}"
+    day = UNDATED if at is None else at.date().toordinal()
+    source = f"{event.path}:{event.line}"
     people = [str(person) for person in data.get("with") or ()]
     if event.type == "ticket":
         closed = data.get("closed_at")

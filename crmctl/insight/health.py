@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from crmctl.insight.weights import Factor, HealthWeights, Weights
 
 
+GATES = frozenset({"notice_given", "champion_left", "payment_overdue"})
+
+
 class InputScore(NamedTuple):
     """One input's part in the score. ``weight`` is its share of the score if everything were known,
     ``weight_effective`` the share it has; ``points`` are that share of ``normalised`` (0 to 100).
@@ -86,7 +89,7 @@ class Health:
     def reasons(self) -> list[str]:
         """What stands behind the status, as words that do not change with every small move."""
         return [g.name for g in self.gates] + [
-            r.input for r in self.recommendations if r.input not in {g.name for g in self.gates}
+            r.input for r in self.recommendations if r.input not in GATES
         ]
 
     def inputs(self) -> Iterator[InputScore]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # What moves an input: a sentence for people and the name of an action that workflows know.
 PLAYS = {
     "active_share": ("Bring more of their users in", "create_intervention_plan"),
-    "usage_growth": ("Find out why usage fell, and win it back", "schedule_check_in_call"),
+    "usage_growth": ("Find out what keeps their usage from growing", "schedule_check_in_call"),
     "breadth": (
         "Show them the features they pay for and do not use",
         "identify_expansion_use_cases",

@@ -14,11 +14,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from crmctl.insight.cache import Cache, Entry, Gathered, Results, pack_result
+from crmctl.insight.cache import SOURCE, Cache, Entry, Gathered, Results, pack_result
 from crmctl.insight.curves import NOISE
 from crmctl.insight.evidence import KEPT_DAYS, gather
 from crmctl.insight.fingerprint import FOLDERS, Fingerprint, fingerprint
-from crmctl.insight.health import Health
+from crmctl.insight.health import GATES, Health
 from crmctl.model.errors import DamagedFile, Problem
 from crmctl.workspace import files, measures, paths, store
 from crmctl.workspace.changes import ChangeSet
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from crmctl.model.record import Ranking
     from crmctl.workspace.workspace import Workspace
 
-SOURCE = "crmctl"
 READ = frozenset(FOLDERS)
 
 
@@ -58,7 +57,7 @@ def plan_scores(
         ranking = index.ranking()
         plan.problems += measures.refresh(index)
         scoring = _Scoring(ws, index, ranking, weights)
-        known = scoring.cache.results()
+        known = scoring.cache.results(None if every else chosen)
         entries: list[Entry] = []
         rows: list[Measure] = []
         for slug in chosen:
@@ -90,13 +89,12 @@ class _Scoring:
         self.ranking = ranking
         self._weights = weights
         if weights is None:
-            from crmctl.insight.weights import read_bytes
+            from crmctl.insight.weights_file import read_bytes
 
             digest = sha256(read_bytes(ws.root)).hexdigest()
         else:
             digest = sha256(weights.model_dump_json().encode()).hexdigest()
         self.cache = Cache(index, ws.today, digest)
-        self._latest: dict[str, dict[str, tuple[str, str]]] = {}
 
     @property
     def weights(self) -> Weights:
@@ -152,12 +150,10 @@ class _Scoring:
 
     def _moved(self, slug: str, health: Health) -> Iterator[Measure]:
         """The numbers that are not those of the latest row."""
-        today = self.ws.today
+        today, latest = self.ws.today, self.cache.latest(slug)
         for name, value in numbers(health).items():
-            if name not in self._latest:
-                self._latest[name] = measures.latest(self.index, name)
-            latest = self._latest[name].get(slug)
-            if latest is None or latest[0] > today.isoformat() or Decimal(latest[1]) != value:
+            day, written = latest.get(name, ("", ""))
+            if not day or day > today.isoformat() or Decimal(written) != value:
                 yield Measure(slug, name, today, value, SOURCE)
 
     def _write(self, slug: str, gathered: Gathered, health: Health, changes: ChangeSet) -> bool:
@@ -178,13 +174,16 @@ class _Scoring:
 
 
 def numbers(health: Health) -> dict[str, Decimal]:
-    """What `_measures` keeps of a health, rounded half up; an unknown number has no row."""
+    """What `_measures` keeps of a health, in whole points: finer, every row of every night would differ.
+
+    An unknown number has no row.
+    """
     found = {"health.coverage": rounded(health.coverage, "0.01")}
     if health.score is not None:
-        found["health.score"] = rounded(health.score, "0.1")
+        found["health.score"] = rounded(health.score, "1")
     for factor in health.factors:
         if factor.score is not None:
-            found[f"health.{factor.name}"] = rounded(factor.score, "0.1")
+            found[f"health.{factor.name}"] = rounded(factor.score, "1")
     return found
 
 
@@ -210,9 +209,20 @@ def outdated(raw: bytes, path: str, health: Health, step: float) -> bool:
 
 
 def _other_reasons(stated: dict[str, object], health: Health) -> bool:
-    """A template of the team's own may leave the reasons out; then they cannot have changed."""
-    reasons = stated.get("reasons")
-    return isinstance(reasons, list) and sorted(map(str, reasons)) != sorted(health.reasons)
+    """Whether other gates are shut, or what weighed most is no reason any more, or a new reason weighs most.
+
+    Lesser reasons come and go with every small move. A template of the team's own may state no reasons;
+    then they cannot have changed.
+    """
+    written = stated.get("reasons")
+    if not isinstance(written, list):
+        return False
+    gates = {gate.name for gate in health.gates}
+    if gates != GATES.intersection(map(str, written)):
+        return True
+    before = [str(name) for name in written if name not in GATES]
+    now = [name for name in health.reasons if name not in GATES]
+    return before[:1] != now[:1] and not (before and now and before[0] in now and now[0] in before)
 
 
 def _reason(old: bytes | None, health: Health) -> str:

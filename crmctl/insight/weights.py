@@ -11,11 +11,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from crmctl.insight.curves import NOISE, Band, Boundary, Direction, curve_problem
 from crmctl.insight.evidence import KEPT_DAYS
-from crmctl.model.errors import ConfigError, Problem
+from crmctl.insight.weights_file import WEIGHTS, read_bytes
+from crmctl.model.errors import Problem
 from crmctl.model.schema import FIELDS, ROLES
 from crmctl.workspace.config import Strict, parse_model
 
-WEIGHTS = "weights.yaml"
 INPUTS = frozenset(
     """active_share usage_growth breadth usage_age
     open_tickets ticket_rate severe_share days_to_close reopened_share
@@ -248,18 +248,6 @@ class Weights(Strict):
 def _known_field(name: str) -> None:
     if name not in FIELDS["account"]:
         raise ValueError(f"{name} is no field of an account")
-
-
-def read_bytes(root: Path) -> bytes:
-    """The workspace's ``weights.yaml``, else the one that comes with crmctl."""
-    from crmctl.workspace import files, templates
-
-    raw = files.read(root, WEIGHTS)
-    if raw is None:
-        raw = templates.shipped(WEIGHTS)
-    if raw is None:
-        raise ConfigError(f"{WEIGHTS}: there is no such file; put one at the workspace's root")
-    return raw
 
 
 def load_weights(root: Path) -> Weights:

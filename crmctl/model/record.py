@@ -121,11 +121,14 @@ class Record:
 
     def effective(self) -> dict[str, Any]:
         """All values that hold, in the schema's order, then the team's own keys."""
-        stated = {name for name, value in self.own.items() if value is not None}
+        stated: dict[str, Any] = {}
         for block in self.systems.values():
-            stated.update(name for name, value in block.items() if value is not None)
+            for name, value in block.items():
+                if value is not None:
+                    stated[name] = self.get(name) if name in stated else value
+        stated.update((name, value) for name, value in self.own.items() if value is not None)
         known = FIELDS[self.kind]
-        values = {name: self.get(name) for name in known if name in stated}
+        values = {name: stated[name] for name in known if name in stated}
         values.update((n, v) for n, v in self.own.items() if n not in known and v is not None)
         return values
 

@@ -8,15 +8,11 @@ in time linear in their input.
 
 from __future__ import annotations
 
-import base64
-import html as html_escapes
-import json
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from urllib.parse import quote, quote_plus
 
 _UNSEEN = re.compile(
     "["
@@ -86,12 +82,16 @@ def csv_cell(value: object) -> str:
 
 def html(text: str) -> str:
     """Text for an HTML element or a quoted attribute."""
-    return html_escapes.escape(_shown(text))
+    from html import escape
+
+    return escape(_shown(text))
 
 
 def slack(text: str) -> str:
     """Text for a Slack message, where only ``&``, ``<`` and ``>`` can start a mention or a link."""
-    return html_escapes.escape(_shown(text), quote=False)
+    from html import escape
+
+    return escape(_shown(text), quote=False)
 
 
 def mail_header(text: str) -> str:
@@ -147,16 +147,22 @@ def _secret_pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
 
 
 def _forms(secret: str) -> set[str]:
+    import json
+    from html import escape
+    from urllib.parse import quote, quote_plus
+
     data = secret.encode("utf-8", "surrogatepass")
     percent = {quote(data, safe=""), quote(data), quote_plus(data)}
     percent |= {re.sub("%..", lambda match: match[0].lower(), form) for form in percent}
-    escaped = {html_escapes.escape(secret), html_escapes.escape(secret, quote=False)}
+    escaped = {escape(secret), escape(secret, quote=False)}
     escaped |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     return {secret, data.hex(), data.hex().upper()} | percent | escaped | _base64_forms(data)
 
 
 def _base64_forms(data: bytes) -> set[str]:
     """The characters that ``data`` alone decides, for each place it can have in groups of three."""
+    import base64
+
     forms = set()
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + data).decode().rstrip("=")

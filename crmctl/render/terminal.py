@@ -5,10 +5,7 @@ All text from files passes the cleaner of its door here. Results go to stdout, e
 
 from __future__ import annotations
 
-import csv
-import json
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -53,6 +50,8 @@ class Output:
     ) -> None:
         """Rows of text cells. A terminal gets a table, a pipe tab-separated values without a header."""
         if style == "csv":
+            import csv
+
             writer = csv.writer(self.out, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows([text.csv_cell(cell or "") for cell in row] for row in rows)
@@ -67,6 +66,8 @@ class Output:
 
     def json(self, value: Any) -> None:
         """One JSON document; text is escaped by JSON itself."""
+        import json
+
         from crmctl.workspace.index import plain
 
         json.dump(plain(value), self.out, ensure_ascii=not self.people, indent=2)
@@ -168,6 +169,8 @@ class Output:
         self._console().print(table)
 
     def _aligned(self, columns: Sequence[str], rows: list[list[str]]) -> None:
+        import shutil
+
         width = shutil.get_terminal_size().columns
         clean = [[text.one_line(cell, 60) for cell in row] for row in [list(columns), *rows]]
         widths = [max(map(len, cells)) for cells in zip(*clean, strict=True)]
@@ -202,8 +205,8 @@ def _numeric(cell: str) -> bool:
 
 
 def _cell(value: Any) -> str:
-    from crmctl.workspace.index import plain
-
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -212,4 +215,6 @@ def _cell(value: Any) -> str:
         return ", ".join(_cell(item) for item in value)
     if isinstance(value, Mapping):
         return " ".join(f"{k}={_cell(v)}" for k, v in value.items())
+    from crmctl.workspace.index import plain
+
     return str(plain(value))

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _SHOWN = 500  # characters of one value in the note
 
 
-def absorb(ws: Workspace, changes: ChangeSet, survivor: Record, loser: Record, raw_loser: bytes) -> None:
+def absorb(
+    ws: Workspace, changes: ChangeSet, survivor: Record, loser: Record, raw_loser: bytes
+) -> None:
     """Plan the survivor's file with what the loser had; ``raw_loser`` is the loser's file, its references put right."""
     old = changes.current(survivor.path, files.read(ws.root, survivor.path))
     if old is None:
@@ -30,7 +32,10 @@ def absorb(ws: Workspace, changes: ChangeSet, survivor: Record, loser: Record, r
     # Read at the survivor's place: its references are already those of that place.
     lost, _ = read_record(raw_loser, loser.path, ws.ranking)
     edits: list[splice.Change] = [splice.Set(("aliases",), _aliases(kept, lost))]
-    edits += [splice.Set((SOURCES, s), lost.systems[s]) for s in sorted(lost.systems.keys() - kept.systems.keys())]
+    edits += [
+        splice.Set((SOURCES, s), lost.systems[s])
+        for s in sorted(lost.systems.keys() - kept.systems.keys())
+    ]
     taken = dict(_values(kept, lost))
     edits += [splice.Set((name,), value) for name, value in taken.items()]
     new = splice.edit(old, edits, path=survivor.path)
@@ -42,7 +47,9 @@ def absorb(ws: Workspace, changes: ChangeSet, survivor: Record, loser: Record, r
 
 def _aliases(kept: Record, lost: Record) -> list[str]:
     """The survivor's aliases, the loser's ids that no block of the survivor will hold, and the loser's place."""
-    moved = {f"{s}:{b['id']}" for s, b in lost.systems.items() if s not in kept.systems and "id" in b}
+    moved = {
+        f"{s}:{b['id']}" for s, b in lost.systems.items() if s not in kept.systems and "id" in b
+    }
     place = lost.path.removesuffix("/profile.md").removesuffix(".md")
     known = [str(alias) for alias in kept.own.get("aliases") or ()]
     new = sorted({*lost.ids(), f"path:{place}"} - moved - set(kept.ids()))

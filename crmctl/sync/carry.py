@@ -66,8 +66,14 @@ class Report:
     def _counts(self) -> Iterator[str]:
         plan = self.plan
         for kind in sorted({*plan.created, *plan.updated, *plan.unchanged}):
-            counts = ((plan.created, "new"), (plan.updated, "updated"), (plan.unchanged, "unchanged"))
-            yield f"{kind}: " + ", ".join(f"{count[kind]} {word}" for count, word in counts if count[kind])
+            counts = (
+                (plan.created, "new"),
+                (plan.updated, "updated"),
+                (plan.unchanged, "unchanged"),
+            )
+            yield f"{kind}: " + ", ".join(
+                f"{count[kind]} {word}" for count, word in counts if count[kind]
+            )
         if not plan.changes:
             yield f"nothing new from {self.system}"
 
@@ -83,7 +89,10 @@ class Report:
             "created": dict(sorted(plan.created.items())),
             "updated": dict(sorted(plan.updated.items())),
             "unchanged": dict(sorted(plan.unchanged.items())),
-            "suggested": [asdict(suggestion) | {"reasons": list(suggestion.reasons)} for suggestion in plan.suggested],
+            "suggested": [
+                asdict(suggestion) | {"reasons": list(suggestion.reasons)}
+                for suggestion in plan.suggested
+            ],
             "unmatched": [asdict(waiting) for waiting in plan.unmatched],
             "rejected": [asdict(rejected) for rejected in plan.rejected],
             "skipped": self.skipped,
@@ -107,7 +116,11 @@ def import_batch(
     these folders. DecisionNeeded if a guard stops it, or git is in the middle of something.
     """
     if dry_run:
-        return Report(batch.system, plan(ws, batch, load_for(ws.root, ws.ranking, batch), accounts=accounts), dry_run)
+        return Report(
+            batch.system,
+            plan(ws, batch, load_for(ws.root, ws.ranking, batch), accounts=accounts),
+            dry_run,
+        )
     if commit:
         ws.git.refuse_if_busy()
     with ws.writing(f"import {batch.system}") as run:
@@ -133,7 +146,7 @@ def import_batch(
 
 
 def _sort_out(ws: Workspace, made: Plan) -> tuple[set[str], list[str]]:
-    """Of the files of a batch that differ from HEAD: those that only we wrote, and those a person edited that would change."""
+    """Of a batch's files that differ from HEAD: those that only we wrote; those that a person edited and we would."""
     dirty = ws.git.dirty({*made.paths, *made.changes.paths})
     written = runs.machine_written(ws.state_dir)
     ours = {path for path in dirty if path in written and _digest(ws, path) == written[path]}

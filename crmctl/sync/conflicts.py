@@ -48,9 +48,15 @@ def conflicts(ws: Workspace, accounts: Collection[str] | None = None) -> list[Co
 
 def of_record(record: Record) -> Iterator[Conflict]:
     """The conflicts within one record. A block that its system has deleted states nothing."""
-    blocks = {system: block for system, block in sorted(record.systems.items()) if block.get("deleted") is not True}
+    blocks = {
+        system: block
+        for system, block in sorted(record.systems.items())
+        if block.get("deleted") is not True
+    }
     for name in FIELDS[record.kind]:
-        stated = {system: block[name] for system, block in blocks.items() if block.get(name) is not None}
+        stated = {
+            system: block[name] for system, block in blocks.items() if block.get(name) is not None
+        }
         own = record.own.get(name)
         if name in _NOT_STATED or not stated:
             continue
@@ -60,7 +66,9 @@ def of_record(record: Record) -> Iterator[Conflict]:
         if own is not None:
             stated = {PERSON: own, **stated}
         _, holds = record.stated(name)
-        yield Conflict(record.path, record.kind, reference(record), name, state, holds or "", stated)
+        yield Conflict(
+            record.path, record.kind, reference(record), name, state, holds or "", stated
+        )
 
 
 def _state(own: Any, stated: list[Any]) -> State | None:

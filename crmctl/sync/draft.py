@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crmctl.model.errors import CrmError
 from crmctl.model.incoming import Incoming, Rejected
 from crmctl.model.record import Record
 from crmctl.sync.matching import Matcher
@@ -66,6 +67,11 @@ class Draft:
                 self.stages[place.account] = "customer"
             elif status == "open":
                 self.stages.setdefault(place.account, "opportunity")
+
+    def require(self, account: str) -> None:
+        """CrmError if the account could not be made, so that nothing of it may lie in its folder."""
+        if account in self.failed:
+            raise CrmError(f"its account {account} could not be made")
 
     def count(self, kind: str, *, created: bool = False, changed: bool = False) -> None:
         """Count one record as created, updated or unchanged."""

@@ -24,9 +24,10 @@ _NEIGHBOURS = 5
 
 @dataclass(frozen=True, slots=True, order=True)
 class Suggestion:
-    """Two records that may be one. ``a`` and ``b`` are accounts' folders, else ``account/id``; a ticket's id is ``system:id``.
+    """Two records that may be one.
 
-    ``score`` is 0 to 1; ``likely`` ones agree in all that can be compared, ``possible`` ones in part.
+    ``a`` and ``b`` are accounts' folders, else ``account/id``, for a ticket ``account/system:id``. ``score`` is 0 to 1;
+    ``likely`` ones agree in all that can be compared, ``possible`` ones in part.
     """
 
     kind: str
@@ -53,7 +54,9 @@ def suggest(ws: Workspace) -> list[Suggestion]:
         except CrmError:
             continue
         events = (Event(traffic.home[id], 0, data) for id, data in traffic.events.items())
-        tickets += [ticket(e, account) for e in events if e.type == "ticket" and not e.data.get("deleted")]
+        tickets += [
+            ticket(e, account) for e in events if e.type == "ticket" and not e.data.get("deleted")
+        ]
     return _pairs([*_sketches(known), *tickets])
 
 

@@ -33,11 +33,15 @@ def stops(ws: Workspace, batch: Batch, accounts: int, altered: Collection[str]) 
     """The reasons to ask before carrying out a plan that takes back what a system said of ``altered`` accounts."""
     found = []
     if not batch.records and not batch.measurements and _has_spoken(ws, batch.system):
-        found.append(Guard(EMPTY, f"{batch.system} gave nothing at all, and the workspace has records of it"))
+        found.append(
+            Guard(EMPTY, f"{batch.system} gave nothing at all, and the workspace has records of it")
+        )
     limits = ws.config.guards
     if len(altered) > max(limits.changed_at_least, limits.changed_share * accounts):
         message = f"{batch.system} would change {len(altered)} of {accounts} accounts"
-        found.append(Guard(CHANGES, f"{message}, more than guards.changed_share in crmctl.yaml allows"))
+        found.append(
+            Guard(CHANGES, f"{message}, more than guards.changed_share in crmctl.yaml allows")
+        )
     return found
 
 

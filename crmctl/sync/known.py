@@ -43,7 +43,9 @@ class Known:
     ``names`` (of accounts) by folded name. ``folded`` are names in ``accounts/`` that no new folder may take.
     """
 
-    records: dict[str, dict[str, Record]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    records: dict[str, dict[str, Record]] = field(
+        default_factory=lambda: {kind: {} for kind in KINDS}
+    )
     ids: dict[str, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     emails: dict[str, set[str]] = field(default_factory=dict)
     domains: dict[str, set[str]] = field(default_factory=dict)
@@ -97,10 +99,14 @@ class Known:
         return next((d for d in self.damaged if d.kind == kind and wanted.search(d.raw)), None)
 
 
-def load(root: Path, ranking: Ranking, kinds: Collection[str], tails: Collection[str] | None = None) -> Known:
-    """Read every account's profile and the files of ``kinds``; of interactions and tasks only those named in ``tails``."""
+def load(
+    root: Path, ranking: Ranking, kinds: Collection[str], tails: Collection[str] | None = None
+) -> Known:
+    """Read all profiles and the files of ``kinds``; of interactions and tasks only those named after ``tails``."""
     known = Known()
-    known.folded = {name.casefold() for name in store.slugs(root) if paths.kind_of(_profile(name)) is None}
+    known.folded = {
+        name.casefold() for name in store.slugs(root) if paths.kind_of(_profile(name)) is None
+    }
     for found in walk(root, ranking, kinds, tails):
         if isinstance(found, Damaged):
             known.damaged.append(found)
@@ -117,8 +123,9 @@ def load_for(root: Path, ranking: Ranking, batch: Batch) -> Known:
             kinds |= {record.kind, "contact"}
         if "deal" in record.links:
             kinds.add("deal")
-        if record.account.email:
-            kinds.add("contact")
+    links = [r.account for r in batch.records] + [m.account for m in batch.measurements]
+    if any(link.email for link in links):
+        kinds.add("contact")
     return load(root, ranking, kinds, {tail(r) for r in batch.records if r.kind in NAMED_BY_ID})
 
 
@@ -141,7 +148,9 @@ def walk(
                 continue
             for name in _names(root / paths.ACCOUNTS / account / folder):
                 if tails is None or kind not in NAMED_BY_ID or _ends_in(name, tails):
-                    yield from _read(root, ranking, f"{paths.ACCOUNTS}/{account}/{folder}/{name}.md")
+                    yield from _read(
+                        root, ranking, f"{paths.ACCOUNTS}/{account}/{folder}/{name}.md"
+                    )
 
 
 def _read(root: Path, ranking: Ranking, path: str) -> Iterator[Record | Damaged]:
@@ -200,13 +209,19 @@ def stated(record: Record, name: str) -> Iterator[Any]:
 
 def addresses(record: Record) -> list[str]:
     """The normal forms of a contact's e-mail addresses."""
-    found = (normal_email(str(value)) for name in ("email", "emails") for value in stated(record, name))
+    found = (
+        normal_email(str(value)) for name in ("email", "emails") for value in stated(record, name)
+    )
     return list(dict.fromkeys(filter(None, found)))
 
 
 def domains_of(record: Record) -> list[str]:
     """The registrable domains of an account, its web site's among them."""
-    found = (registrable_domain(str(value)) for name in ("domains", "website") for value in stated(record, name))
+    found = (
+        registrable_domain(str(value))
+        for name in ("domains", "website")
+        for value in stated(record, name)
+    )
     return list(dict.fromkeys(filter(None, found)))
 
 

@@ -23,7 +23,7 @@ SAME_TIME = dt.timedelta(days=31)  # two closing dates of one deal; renewals lie
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """What is compared of one record. ``ref`` is an account's folder, else ``account/id``; ``ids`` are its ids anywhere."""
+    """What is compared of one record: ``ref`` is an account's folder, else ``account/id``, ``ids`` its ids anywhere."""
 
     kind: str
     ref: str
@@ -62,7 +62,9 @@ def sketch(record: Record) -> Sketch:
     """The sketch of an account, a contact or a deal, of all that people and systems state."""
     name = record.title
     merged = frozenset(
-        f"{system}:{block['merged_into']}" for system, block in record.systems.items() if block.get("merged_into")
+        f"{system}:{block['merged_into']}"
+        for system, block in record.systems.items()
+        if block.get("merged_into")
     )
     common: dict[str, Any] = {
         "kind": record.kind,
@@ -72,14 +74,20 @@ def sketch(record: Record) -> Sketch:
         "ids": frozenset(record.ids()),
         "merged_into": merged,
     }
-    phones = frozenset(filter(None, (phone_key(str(t)) for n in ("phone", "mobile") for t in stated(record, n))))
+    phones = frozenset(
+        filter(None, (phone_key(str(t)) for n in ("phone", "mobile") for t in stated(record, n)))
+    )
     if record.kind == "account":
         place = folded(f"{record.text('street')} {record.text('city')}")
         domains = frozenset(d for d in domains_of(record) if not is_free_mail(d))
         return Sketch(**common, key=company_key(name), domains=domains, phones=phones, place=place)
     if record.kind == "contact":
-        return Sketch(**common, key=name_key(name), emails=frozenset(addresses(record)), phones=phones)
-    return Sketch(**common, key=name_key(name), amount=record.number("amount"), day=record.date("close"))
+        return Sketch(
+            **common, key=name_key(name), emails=frozenset(addresses(record)), phones=phones
+        )
+    return Sketch(
+        **common, key=name_key(name), amount=record.number("amount"), day=record.date("close")
+    )
 
 
 def ticket(event: Event, account: str) -> Sketch:
@@ -88,21 +96,30 @@ def ticket(event: Event, account: str) -> Sketch:
     day = event.at.date() if event.at else None
     text = folded(str(event.data.get("text") or ""))
     ids = frozenset(event.ids())
-    return Sketch("ticket", f"{account}/{event.id}", account, folded(subject), name_key(subject), ids, day=day, text=text)
+    return Sketch(
+        "ticket",
+        f"{account}/{event.id}",
+        account,
+        folded(subject),
+        name_key(subject),
+        ids,
+        day=day,
+        text=text,
+    )
 
 
 Verdict = tuple[Level, float, list[str]]
 
 
 def compare(a: Sketch, b: Sketch, same_account: bool) -> Verdict | None:
-    """(level, score 0 to 1, reasons) if the two may be one; ``same_account``: their accounts are, or may well be, one."""
+    """(level, score 0 to 1, reasons) if the two may be one; ``same_account``: their accounts are or may well be one."""
     told = a.merged_into & b.ids or b.merged_into & a.ids
     if told:
         return "likely", 1.0, [f"{min(told).partition(':')[0]} says that it merged them"]
     return _COMPARE[a.kind](a, b, same_account)
 
 
-def _accounts(a: Sketch, b: Sketch, same_account: bool) -> Verdict | None:
+def _accounts(a: Sketch, b: Sketch, _same_account: bool) -> Verdict | None:
     found = Evidence()
     alike = similar(a.key, b.key)
     same_key = a.key == b.key

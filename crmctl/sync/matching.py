@@ -101,7 +101,9 @@ class Matcher:
             deal = self._linked("deal", record.links["deal"], record.system)
             found = deal.partition("/")[0] if deal else None
         if found is None and record.people:
-            found = only_one(filter(None, (self._account_of_person(p, record.system) for p, _ in record.people)))
+            found = only_one(
+                filter(None, (self._account_of_person(p, record.system) for p, _ in record.people))
+            )
         return found
 
     def account(self, link: Link, system: str, *, by_name: bool) -> str | None:
@@ -124,7 +126,11 @@ class Matcher:
             if found:
                 return found
         name = link.name or link.slug
-        return only_one(self.known.names.get(folded(name), ())) if name and (by_name or system in NAMED_IN) else None
+        return (
+            only_one(self.known.names.get(folded(name), ()))
+            if name and (by_name or system in NAMED_IN)
+            else None
+        )
 
     def person(self, link: Link, system: str) -> str | None:
         """The contact a link names: by id or by an address that one contact alone has."""
@@ -151,7 +157,9 @@ class Matcher:
 
     def _by_email(self, record: Incoming, stated: dict[str, Any]) -> str | None:
         personal = [a for a in _emails(stated) if not is_shared_mailbox(a)]
-        return self._free(record, only_one(r for a in personal for r in self.known.emails.get(a, ())))
+        return self._free(
+            record, only_one(r for a in personal for r in self.known.emails.get(a, ()))
+        )
 
     def _free(self, record: Incoming, ref: str | None) -> str | None:
         """``ref`` unless it means another record of the same system already."""
@@ -159,7 +167,9 @@ class Matcher:
             return None
         claim = (record.kind, record.system, ref)
         prefix = f"{record.system}:"
-        if claim in self._claimed or any(k.startswith(prefix) for k in self.known.records[record.kind][ref].ids()):
+        if claim in self._claimed or any(
+            k.startswith(prefix) for k in self.known.records[record.kind][ref].ids()
+        ):
             return None
         self._claimed.add(claim)
         return ref
@@ -186,15 +196,25 @@ class Matcher:
     def _domains_in(self, stated: Any) -> list[str]:
         texts = [*(stated.get("domains") or ()), stated.get("website") or ""]
         found = (registrable_domain(str(text)) for text in texts)
-        return [d for d in dict.fromkeys(found) if d and not is_free_mail(d, self._config.free_mail)]
+        return [
+            d for d in dict.fromkeys(found) if d and not is_free_mail(d, self._config.free_mail)
+        ]
 
 
 def _emails(stated: dict[str, Any]) -> Iterable[str]:
-    found = (normal_email(str(text)) for text in (stated.get("email") or "", *(stated.get("emails") or ())))
+    found = (
+        normal_email(str(text))
+        for text in (stated.get("email") or "", *(stated.get("emails") or ()))
+    )
     return dict.fromkeys(filter(None, found))
 
 
-def provisional(record: Incoming, account: str, id: str, path: str, stated: dict[str, Any]) -> Record:
+def provisional(
+    record: Incoming, account: str, id: str, path: str, stated: dict[str, Any]
+) -> Record:
     """A record that is about to be created, as far as later records of the batch need it to be found."""
-    block = {"id": record.id, **{name: value for name, value in stated.items() if value is not None}}
+    block = {
+        "id": record.id,
+        **{name: value for name, value in stated.items() if value is not None},
+    }
     return Record(record.kind, account, id, path, {}, {record.system: block}, "", Ranking())

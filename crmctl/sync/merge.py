@@ -1,4 +1,4 @@
-"""Merging two records that a person has found to be one: the survivor keeps everything, the loser's ids stay as aliases.
+"""Merging two records that a person found to be one: the survivor keeps everything, the loser's ids stay as aliases.
 
 A merge is a plan like every other: one run, shown before it is made, taken back with `crmctl undo`.
 """
@@ -31,7 +31,9 @@ def plan_merge(ws: Workspace, kind: str, survivor: str, loser: str) -> ChangeSet
     cannot be read: nothing may be left pointing nowhere.
     """
     if kind not in KINDS:
-        raise UsageError(f"{kind} cannot be merged; merge an account, a contact, a deal or a ticket")
+        raise UsageError(
+            f"{kind} cannot be merged; merge an account, a contact, a deal or a ticket"
+        )
     if survivor == loser:
         raise UsageError(f"{kind} {survivor} cannot be merged with itself; name two")
     if kind == "account":
@@ -89,7 +91,9 @@ def _merge_tickets(ws: Workspace, survivor: str, loser: str) -> ChangeSet:
     traffic = plan_traffic.load(ws.root, account)
     for id in (kept_id, lost_id):
         if id not in traffic.events:
-            raise UsageError(f"account {account} has no ticket {id}; `crmctl dupes` shows what there is")
+            raise UsageError(
+                f"account {account} has no ticket {id}; `crmctl dupes` shows what there is"
+            )
     lost = traffic.remove(lost_id)
     kept = traffic.events[kept_id]
     aliases = [*kept.get("aliases", ()), lost_id, *lost.get("aliases", ())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError, DamagedFile
@@ -12,14 +12,14 @@ from crmctl.model.record import Record
 from crmctl.sync import plan_traffic
 from crmctl.sync.absorb import absorb
 from crmctl.sync.references import Rewriting, files_with, in_folder
-from crmctl.workspace import files, measures, paths
+from crmctl.workspace import episodes, files, measures, paths
 from crmctl.workspace.changes import ChangeSet
 
 if TYPE_CHECKING:
     from crmctl.workspace.workspace import Workspace
 
 _RECORDS = frozenset({"contact", "deal", "interaction", "task"})
-_SEPARATE = frozenset({"account", "health", "traffic"})
+_SEPARATE = frozenset({"account", "health", "traffic", "episodes"})
 _COMPUTED = ("health.", "icp.")  # measures that a score computes for each account anew
 
 
@@ -57,6 +57,7 @@ def merge_accounts(ws: Workspace, survivor: Record, loser: Record) -> ChangeSet:
         changes.put(new, None, changed, reason)
     _merge_traffic(ws, changes, move)
     _merge_measures(ws, changes, survivor.id, loser.id)
+    _merge_episodes(ws, changes, move)
     raw = _read(ws, loser.path)
     absorb(ws, changes, survivor, loser, here.record(raw, loser.path))
     changes.put(loser.path, raw, None, reason)
@@ -112,6 +113,19 @@ def _merge_traffic(ws: Workspace, changes: ChangeSet, move: _Move) -> None:
         changes.put(path, old, None, f"traffic of {move.loser}")
 
 
+def _merge_episodes(ws: Workspace, changes: ChangeSet, move: _Move) -> None:
+    """What workflows did for the loser stays done."""
+    place, lost_place = paths.episodes(move.survivor), paths.episodes(move.loser)
+    kept, lost = files.read(ws.root, place), files.read(ws.root, lost_place)
+    if lost is None:
+        return
+    joined = episodes.join(
+        episodes.parse(kept or b"", place), episodes.parse(lost, lost_place), move.places, ws.today
+    )
+    changes.put(place, kept, episodes.dump(joined), f"what workflows did for {move.loser}")
+    changes.put(lost_place, lost, None, f"what workflows did for {move.loser}")
+
+
 def _merge_measures(ws: Workspace, changes: ChangeSet, survivor: str, loser: str) -> None:
     """The loser's measured numbers become the survivor's, on days on which the survivor has none of its own."""
     try:
@@ -123,7 +137,12 @@ def _merge_measures(ws: Workspace, changes: ChangeSet, survivor: str, loser: str
         place = paths.kind_of(path)
         raw = files.read(ws.root, path) if place and place[0] == "measures" else None
         if raw is not None and place is not None and f"{loser},".encode() in raw:
-            changes.put(path, raw, _day(raw, dt.date.fromisoformat(place[2]), survivor, loser), f"measures of {loser}")
+            changes.put(
+                path,
+                raw,
+                _day(raw, dt.date.fromisoformat(place[2]), survivor, loser),
+                f"measures of {loser}",
+            )
 
 
 def _day(raw: bytes, day: dt.date, survivor: str, loser: str) -> bytes:
@@ -132,7 +151,11 @@ def _day(raw: bytes, day: dt.date, survivor: str, loser: str) -> bytes:
         raise DamagedFile(problems)
     own = {(m.measure, m.source) for m in rows if m.account == survivor}
     kept = [m for m in rows if m.account != loser]
-    for m in rows:
-        if m.account == loser and (m.measure, m.source) not in own and not m.measure.startswith(_COMPUTED):
-            kept.append(measures.Measure(survivor, m.measure, day, m.value, m.source))
+    kept += [
+        replace(m, account=survivor)
+        for m in rows
+        if m.account == loser
+        and (m.measure, m.source) not in own
+        and not m.measure.startswith(_COMPUTED)
+    ]
     return measures.merge_day(None, kept, day)

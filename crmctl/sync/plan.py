@@ -49,7 +49,9 @@ class Plan:
     guards: list[guards.Guard] = field(default_factory=list)
 
 
-def plan(ws: Workspace, batch: Batch, known: Known, *, accounts: Collection[str] | None = None) -> Plan:
+def plan(
+    ws: Workspace, batch: Batch, known: Known, *, accounts: Collection[str] | None = None
+) -> Plan:
     """What importing ``batch`` would change; ``accounts`` limits it to these folders.
 
     ``known`` is what `crmctl.sync.known.load_for` read for this batch; it is left as it is.
@@ -94,8 +96,7 @@ def plan(ws: Workspace, batch: Batch, known: Known, *, accounts: Collection[str]
 def _attempt(draft: Draft, place: Placed) -> None:
     """One record that cannot be written never stops the others, only those that would lie in its folder."""
     try:
-        if place.account in draft.failed:
-            raise CrmError(f"its account {place.account} could not be made")
+        draft.require(place.account)
         plan_records.draft_record(draft, place)
     except ConfigError:
         raise
@@ -111,7 +112,9 @@ def _place(draft: Draft, names: _Names, record: Incoming, stated: dict[str, Any]
         account = matcher.account_of(record, stated)
         if account is None and not record.deleted:
             draft.unmatched.append(Waiting.of(record))
-        return Placed(record, stated, f"{account}/{record.id}", account, "", None) if account else None
+        return (
+            Placed(record, stated, f"{account}/{record.id}", account, "", None) if account else None
+        )
     match = matcher.match(record, stated)
     if isinstance(match, Matched):
         found = known.records[record.kind][match.ref]
@@ -134,7 +137,9 @@ def _turn_away(draft: Draft, record: Incoming, match: Nowhere) -> None:
         draft.rejected.append(Rejected(_origin(record), match.reason))
 
 
-def _new(draft: Draft, names: _Names, record: Incoming, stated: dict[str, Any], match: New) -> Placed | None:
+def _new(
+    draft: Draft, names: _Names, record: Incoming, stated: dict[str, Any], match: New
+) -> Placed | None:
     if not record.fields and not record.body:
         draft.unmatched.append(Waiting.of(record))
         return None
@@ -189,5 +194,7 @@ class _Names:
             path = paths.interaction(account, stated["at"], stated["type"], tail(record))
         else:
             day = stated.get("due") or record.at or draft.today
-            path = paths.task(account, day, paths.slug(stated["title"], fallback="task", limit=40), tail(record))
+            path = paths.task(
+                account, day, paths.slug(stated["title"], fallback="task", limit=40), tail(record)
+            )
         return account, path.rpartition("/")[2].removesuffix(".md"), path

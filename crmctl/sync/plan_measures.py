@@ -11,7 +11,9 @@ from crmctl.workspace import files, measures, paths
 from crmctl.workspace.measures import Measure
 
 
-def draft_measures(draft: Draft, measured: Iterable[Measurement], accounts: Collection[str] | None) -> None:
+def draft_measures(
+    draft: Draft, measured: Iterable[Measurement], accounts: Collection[str] | None
+) -> None:
     """Plan the measurements of a batch, day by day."""
     days: dict[dt.date, list[Measure]] = {}
     for one in measured:
@@ -19,9 +21,13 @@ def draft_measures(draft: Draft, measured: Iterable[Measurement], accounts: Coll
         if account is None or account in draft.failed:
             draft.rejected.append(Rejected(one.origin, f"no account is known as {one.account}"))
         elif not measures.NAME.match(one.measure):
-            draft.rejected.append(Rejected(one.origin, f"{one.measure} is no measure; write usage.active_users"))
+            draft.rejected.append(
+                Rejected(one.origin, f"{one.measure} is no measure; write usage.active_users")
+            )
         elif accounts is None or account in accounts:
-            days.setdefault(one.day, []).append(Measure(account, one.measure, one.day, one.value, one.source))
+            days.setdefault(one.day, []).append(
+                Measure(account, one.measure, one.day, one.value, one.source)
+            )
     for day in sorted(days):
         _draft_day(draft, day, days[day])
 

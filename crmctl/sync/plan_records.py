@@ -74,7 +74,9 @@ def _references(draft: Draft, place: Placed) -> dict[str, Any]:
             found[name] = near(ref, place.account)
     people = draft.people(record, place.account)
     if people and record.kind == "deal":
-        found["people"] = [{"person": ref, "role": role} if role else {"person": ref} for ref, role in people]
+        found["people"] = [
+            {"person": ref, "role": role} if role else {"person": ref} for ref, role in people
+        ]
     elif people and record.kind in {"interaction", "task"}:
         found["with"] = [ref for ref, _ in people]
     return found
@@ -126,8 +128,12 @@ def _profile(draft: Draft, place: Placed, block: dict[str, Any]) -> bytes:
     try:
         data = parse(raw, place.path).data
     except DamagedFile as error:
-        raise ConfigError(f"{templates.FOLDER}/profile.md.j2 makes no valid file: {error}") from None
-    edits: list[splice.Change] = [splice.Unset((key,)) for key in data if key in block and data[key] is not None]
+        raise ConfigError(
+            f"{templates.FOLDER}/profile.md.j2 makes no valid file: {error}"
+        ) from None
+    edits: list[splice.Change] = [
+        splice.Unset((key,)) for key in data if key in block and data[key] is not None
+    ]
     if "stage" not in block and data.get("stage") is None:
         edits.append(splice.Set(("stage",), context["stage"]))
     edits.append(splice.Set((SOURCES, place.record.system), block))
@@ -173,7 +179,9 @@ def _differences(record: Incoming, block: dict[str, Any], stated: dict[str, Any]
         return []
     for name in ("deleted", "merged_into"):
         stated[name] = None
-    names = sorted(name for name, value in stated.items() if name != "modified" and block.get(name) != value)
+    names = sorted(
+        name for name, value in stated.items() if name != "modified" and block.get(name) != value
+    )
     # A new stamp alone is no news: it would make a change of every touch.
     return [*names, "modified"] if names and _stamp(stated) != _stamp(block) else names
 
@@ -187,12 +195,16 @@ def _edit(system: str, name: str, stated: dict[str, Any]) -> splice.Change:
     return splice.Unset(path) if stated[name] is None else splice.Set(path, stated[name])
 
 
-def _new_body(draft: Draft, place: Placed, found: Record, block: dict[str, Any] | None) -> str | None:
+def _new_body(
+    draft: Draft, place: Placed, found: Record, block: dict[str, Any] | None
+) -> str | None:
     """The system's prose if it is news and nobody has edited what it gave before."""
     text = _prose(place.record)
     if not text or block is None or block.get("digest") == digest(text):
         return None
     if found.body.strip() and block.get("digest") != digest(found.body):
-        draft.notes.append(f"{place.path}: {place.record.system} has another text; a person's edit of it was kept")
+        draft.notes.append(
+            f"{place.path}: {place.record.system} has another text; a person's edit of it was kept"
+        )
         return None
     return text

@@ -77,8 +77,7 @@ def draft_events(draft: Draft, placed: Sequence[Placed]) -> None:
         by_account.setdefault(place.account, []).append(place)
     for account in sorted(by_account):
         try:
-            if account in draft.failed:
-                raise CrmError(f"its account {account} could not be made")
+            draft.require(account)
             traffic = load(draft.root, account)
         except CrmError as error:
             draft.rejected += [Rejected(p.record.origin, str(error)) for p in by_account[account]]
@@ -118,9 +117,14 @@ def _draft_event(draft: Draft, traffic: Traffic, place: Placed) -> None:
 
 def _merged(before: dict[str, Any] | None, id: str, stated: dict[str, Any]) -> dict[str, Any]:
     """The event with what the system states now; a new stamp alone is no news, an older one is none at all."""
-    if before is not None and str(stated.get("modified") or "~") < str(before.get("modified") or ""):
+    if before is not None and str(stated.get("modified") or "~") < str(
+        before.get("modified") or ""
+    ):
         return before
-    after = {"id": id, **{name: value for name, value in (before or {}).items() if name != "deleted"}}
+    after = {
+        "id": id,
+        **{name: value for name, value in (before or {}).items() if name != "deleted"},
+    }
     for name, value in stated.items():
         if value is None:
             after.pop(name, None)

@@ -90,7 +90,9 @@ class Rewriting:
         if problems:
             raise CrmError(f"{problems[0]}: mend it first")
         lines = [{**event.data, **self.values(event.data)} for event in events]
-        return store.traffic_bytes(lines) if any(map(self.values, (e.data for e in events))) else raw
+        return (
+            store.traffic_bytes(lines) if any(map(self.values, (e.data for e in events))) else raw
+        )
 
 
 def _edits(under: tuple[str, ...], values: Mapping[str, Any]) -> list[splice.Change]:
@@ -100,7 +102,9 @@ def _edits(under: tuple[str, ...], values: Mapping[str, Any]) -> list[splice.Cha
     ]
 
 
-def files_with(root: Path, needles: Callable[[str], Sequence[str]]) -> Iterator[tuple[str, str, bytes]]:
+def files_with(
+    root: Path, needles: Callable[[str], Sequence[str]]
+) -> Iterator[tuple[str, str, bytes]]:
     """(account, path, bytes) of every record and traffic file that has one of its account's ``needles`` in it."""
     for account in store.slugs(root):
         wanted = [needle.encode() for needle in needles(account)]

@@ -61,7 +61,13 @@ def _folded(versions: list[Incoming]) -> Incoming:
 
 
 def _canonical(record: Incoming) -> str:
-    everything = (record.fields, record.body, record.deleted, repr(record.account), repr(record.people))
+    everything = (
+        record.fields,
+        record.body,
+        record.deleted,
+        repr(record.account),
+        repr(record.people),
+    )
     return json.dumps(plain(everything), sort_keys=True)
 
 

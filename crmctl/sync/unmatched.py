@@ -28,7 +28,9 @@ class Waiting:
     @classmethod
     def of(cls, record: Incoming) -> Waiting:
         day = record.at.date() if isinstance(record.at, dt.datetime) else record.at
-        return cls(record.system, record.kind, record.id, day.isoformat() if day else "", record.origin)
+        return cls(
+            record.system, record.kind, record.id, day.isoformat() if day else "", record.origin
+        )
 
 
 def load(state_dir: Path) -> list[Waiting]:
@@ -40,7 +42,9 @@ def load(state_dir: Path) -> list[Waiting]:
         return []
 
 
-def update(state_dir: Path, waiting: Iterable[Waiting], placed: Collection[tuple[str, str, str]]) -> None:
+def update(
+    state_dir: Path, waiting: Iterable[Waiting], placed: Collection[tuple[str, str, str]]
+) -> None:
     """Add ``waiting``, take out the (system, kind, id) that found a place; no write when nothing changes."""
     before = load(state_dir)
     kept = {(w.system, w.kind, w.id): w for w in (*before, *waiting)}

@@ -18,6 +18,7 @@ from crmctl.workspace.measures import Measure
 
 SYSTEM = "crmctl"
 EXPANSION = "expansion"
+ASKED_LASTS_DAYS = 90
 
 
 def score_icp_fit(occasion: Occasion) -> Done:
@@ -47,6 +48,9 @@ def assign_owner(occasion: Occasion) -> Done:
     owner = occasion.candidate
     if owner:
         return Done(f"owner {owner}", profile.path, _state(occasion, {"owner": owner}))
+    asked = occasion.earlier("assign_owner", ASKED_LASTS_DAYS)
+    if asked is not None:
+        return Done("asked already: crmctl.yaml names no team", asked.path)
     steps = [
         f"crmctl set {occasion.account.slug} owner=…",
         "List the team under team: in crmctl.yaml, and accounts are assigned by themselves",

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmctl.insight import weights
+from crmctl.insight import weights, weights_file
 from crmctl.model.errors import DamagedFile, Problem
-from crmctl.workflow import definition, episodes
-from crmctl.workspace import checks, yamlio
+from crmctl.workflow import definition
+from crmctl.workspace import checks, episodes, yamlio
 from crmctl.workspace.checks.account import ANY_ACCOUNT
 from crmctl.workspace.checks.source import FileCheck
 from crmctl.workspace.config import Config, examine
@@ -47,7 +47,7 @@ def _episodes(_root: Path, _config: Config, path: str, raw: bytes) -> list[Probl
 
 
 FILES: dict[str, FileCheck] = {
-    weights.WEIGHTS: _weights,
+    weights_file.WEIGHTS: _weights,
     definition.WORKFLOWS: _workflows,
     f"{ACCOUNTS}{ANY_ACCOUNT}episodes.jsonl": _episodes,
 }

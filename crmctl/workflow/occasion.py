@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from crmctl.model.errors import CrmError
 from crmctl.model.text import one_line
 from crmctl.workflow import outbox
-from crmctl.workflow.episodes import DONE, Episode, Outcome
 from crmctl.workspace import authoring, files, paths, templates
 from crmctl.workspace.changes import ChangeSet, FileChange
+from crmctl.workspace.episodes import DONE, Episode, Outcome
 
 if TYPE_CHECKING:
     from crmctl.model.record import Account, Record

@@ -55,8 +55,10 @@ def write(state_dir: Path, messages: Iterable[Message]) -> list[Message]:
     The caller holds the workspace lock.
     """
     new = []
+    folder = _folder(state_dir)
+    for leftover in filter(lambda path: atomic.is_leftover(path.name), folder.iterdir()):
+        leftover.unlink(missing_ok=True)
     for message in messages:
-        folder = _folder(state_dir)
         if (folder / f"{message.key}.json").exists():
             continue
         data = json.dumps(asdict(message), ensure_ascii=False, indent=1) + "\n"

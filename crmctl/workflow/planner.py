@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError, DamagedFile, Problem
 from crmctl.model.text import one_line
-from crmctl.workflow import episodes, outbox, triggers
+from crmctl.workflow import outbox, triggers
 from crmctl.workflow.actions import ACTIONS
-from crmctl.workflow.episodes import DONE, FAILED, WAITING, Episode, Outcome
 from crmctl.workflow.occasion import NotYet, Occasion, made_id
-from crmctl.workspace import files, measures, paths, store, yamlio
+from crmctl.workspace import episodes, files, measures, paths, store, yamlio
 from crmctl.workspace.changes import ChangeSet, FileChange
+from crmctl.workspace.episodes import DONE, FAILED, WAITING, Episode, Outcome
 from crmctl.workspace.index import opened
 from crmctl.workspace.records import read_record
 

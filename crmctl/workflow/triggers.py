@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from crmctl.model.text import one_line
-from crmctl.workflow.episodes import Episode
 from crmctl.workflow.expression import Expression
 from crmctl.workflow.vocabulary import terms
+from crmctl.workspace.episodes import Episode
 
 EVENTS = {"contact_created": "contacts", "deal_created": "deals"}
 # Records of an account in this stage always count as new: everybody there is still to be approached.

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from crmctl.workspace.index import RACY_NS, as_json
+from crmctl.workspace.index import RACY_NS, account_folders, as_json
 
 if TYPE_CHECKING:
-    from crmctl.workspace.index import Index
+    from crmctl.workspace.index import Index, Key
 
 FOLDERS = {"contact": "contacts", "deal": "deals", "task": "tasks", "interaction": "interactions"}
 
@@ -21,25 +21,26 @@ def records(index: Index, kind: str) -> list[dict[str, Any]]:
 
     A file that cannot be read is left out here; `crmctl check` names it.
     """
-    ranking = index.ranking()
+    index.check_config()
     known = {
         row[0]: row[1:]
         for row in index.db.execute(
             "SELECT path, mtime, ctime, size, inode, cached FROM file WHERE kind = ?", (kind,)
         )
     }
-    stale: list[tuple[str, str]] = []
+    started = time.time_ns()
+    stale: list[tuple[str, str, Key]] = []
     seen = set()
     for account, path, entry in _files(index, FOLDERS[kind]):
         seen.add(path)
         st = entry.stat(follow_symlinks=False)
         row = known.get(path)
         key = (st.st_mtime_ns, st.st_ctime_ns, st.st_size, st.st_ino)
-        if row is None or row[:4] != key or st.st_ctime_ns + RACY_NS >= row[4]:
-            stale.append((account, path))
+        if row is None or row[:4] != key or key[1] + RACY_NS >= row[4]:
+            stale.append((account, path, key))
     gone = known.keys() - seen
     if stale or gone:
-        rows = [_read(index, account, path, kind, ranking) for account, path in stale]
+        rows = list(_read(index, kind, stale, started))
         with index.transaction():
             index.db.executemany("DELETE FROM file WHERE path = ?", [(path,) for path in gone])
             index.db.executemany(
@@ -53,13 +54,7 @@ def records(index: Index, kind: str) -> list[dict[str, Any]]:
 
 
 def _files(index: Index, folder: str) -> Iterator[tuple[str, str, os.DirEntry[str]]]:
-    try:
-        accounts = sorted(os.listdir(index.accounts))
-    except FileNotFoundError:
-        return
-    for account in accounts:
-        if account[0] in "_.":
-            continue
+    for account in account_folders(index.accounts):
         try:
             with os.scandir(f"{index.accounts}/{account}/{folder}") as entries:
                 for entry in entries:
@@ -69,15 +64,20 @@ def _files(index: Index, folder: str) -> Iterator[tuple[str, str, os.DirEntry[st
             continue
 
 
-def _read(index: Index, account: str, path: str, kind: str, ranking: Any) -> tuple[Any, ...]:
+def _read(
+    index: Index, kind: str, stale: list[tuple[str, str, Key]], started: int
+) -> Iterator[tuple[Any, ...]]:
     from crmctl.model.errors import CrmError
-    from crmctl.workspace.index import stat_key
-    from crmctl.workspace.store import read_file
+    from crmctl.workspace import files
+    from crmctl.workspace.store import read_in
 
-    key = stat_key(f"{index.root}/{path}") or (None,) * 4
-    cached = time.time_ns()
-    try:
-        record, _ = read_file(index.root, path, ranking, fast=True)
-    except CrmError as error:
-        return (path, account, kind, *key, cached, str(error), None)
-    return (path, account, kind, *key, cached, None, as_json(record.effective()))
+    ranking = index.ranking()
+    with files.Reading(index.root) as reading:
+        for account, path, key in stale:
+            problem, values = None, None
+            try:
+                record, _ = read_in(reading, path, ranking, fast=True)
+                values = as_json(record.effective())
+            except CrmError as error:
+                problem = str(error)
+            yield path, account, kind, *key, started, problem, values

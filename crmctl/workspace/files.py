@@ -14,15 +14,19 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from crmctl.model.errors import ChangedOnDisk, CrmError
 from crmctl.model.text import one_line
 from crmctl.workspace import atomic, gitdir, runs
 from crmctl.workspace.paths import ACCOUNTS
 
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
 MAX_BYTES = 16 * 1024 * 1024
+_CHUNK = 1024 * 1024
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # Not blocking, so that a pipe put in a file's place cannot make a reader wait for ever.
@@ -251,18 +255,20 @@ def _content(folder: int, name: str, rel: str) -> tuple[bytes, int]:
     descriptor = os.open(name, _FILE, dir_fd=folder)
     try:
         found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(found.st_mode):
             raise CrmError(f"{one_line(rel)} is not a regular file: move it out of the workspace")
-        # One byte more than announced: less than that is the end of the file, and a file that
-        # grows meanwhile is not read in part.
-        size = found.st_size + 1
-        data = os.read(descriptor, size)
-        while len(data) >= size:
-            more = os.read(descriptor, size)
-            ...
+        # One byte more than announced, so that one read shows most files to be complete.
+        data = os.read(descriptor, min(found.st_size, MAX_BYTES) + 1)
+        while len(data) != found.st_size and len(data) <= MAX_BYTES:
+            more = os.read(descriptor, _CHUNK)
+            if not more:
+                break
+            data += more
     finally:
         os.close(descriptor)
-    if max(found.st_size, len(data)) > MAX_BYTES:
+    if len(data) > MAX_BYTES:
         raise CrmError(
             f"{one_line(rel)} is larger than {MAX_BYTES // 1024**2} MiB: split it or move it away"
         )

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from crmctl.model.errors import BusyError, ConfigError, CrmError, DecisionNeeded, PartialError
@@ -25,13 +25,12 @@ from crmctl.workspace.files import check_path
 _TIMEOUT = 600.0  # seconds; a full commit of 200,000 files takes about ten
 _LOCK_WAIT = 10.0  # seconds to wait for another git to let go of the index
 _LEFT_OVER = 24 * 3600.0  # seconds after which a temporary index has surely lost its process
-_PACKED_FROM = 100  # paths from which on a commit's objects are cheaper to sync as one pack
 _MANY_PATHS = 20  # from here on, git is faster without pathspecs than with them
 
 _VERBS = frozenset(
     [
         *("cat-file", "commit-tree", "diff-index", "diff-tree", "log", "ls-files", "maintenance"),
-        *("merge-file", "pack-objects", "rev-parse", "status", "symbolic-ref", "update-index"),
+        *("merge-file", "rev-parse", "status", "symbolic-ref", "update-index"),
         *("update-ref", "var", "version", "write-tree"),
     ]
 )
@@ -235,13 +234,9 @@ class Git:
 
     def _tree(self, head: str | None, names: bytes) -> str:
         """The tree of ``head`` with the named paths (NUL-ended) as they are on disk."""
-        with self._scratch() as folder:
-            env = {"GIT_INDEX_FILE": str(folder / "index")}
-            pack = names.count(b"\0") >= _PACKED_FROM
-            if pack:
-                env |= self._quarantine(folder / "objects")
+        with self._temporary_index(copy=head is not None) as index:
+            env = {"GIT_INDEX_FILE": str(index)}
             if head:
-                self._copy_index(folder / "index")
                 staged = self.run(
                     "diff-index", "--cached", "--raw", "-z", "--no-renames", head, env=env
                 )
@@ -249,41 +244,21 @@ class Git:
                     info = gitformat.undo_staging(staged)
                     self.run("update-index", "-z", "--index-info", input=info, env=env)
             self.run("update-index", *_UPDATE, input=names, env=env)
-            tree = self.run("write-tree", env=env).decode().strip()
-            if pack:
-                self._pack(folder / "objects")
-            return tree
+            return self.run("write-tree", env=env).decode().strip()
 
     @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        """A folder for the making of one commit."""
+    def _temporary_index(self, *, copy: bool) -> Iterator[Path]:
+        """An index of our own; a copy keeps what git knows of each file's state on disk."""
         for left_over in self.state_dir.glob("commit-*"):  # by a killed run
             if left_over.stat().st_mtime < time.time() - _LEFT_OVER:
                 shutil.rmtree(left_over, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix="commit-", dir=self.state_dir) as folder:
-            yield Path(folder)
-
-    def _copy_index(self, target: Path) -> None:
-        """Start from the real index, for what it knows of each file's state on disk."""
-        with suppress(FileNotFoundError):
-            # With its times: git compares them with those of the files.
-            shutil.copy2(self.git_dir / "index", target)
-
-    def _quarantine(self, objects: Path) -> dict[str, str]:
-        """Let new objects go to a folder that nobody reads, so that none needs a sync of its own."""
-        objects.mkdir()
-        return {
-            "GIT_OBJECT_DIRECTORY": str(objects),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": gitformat.quoted(self.common_dir / "objects"),
-        }
-
-    def _pack(self, objects: Path) -> None:
-        """Put the objects of a quarantine into the repository, as one pack, synced once."""
-        names = "".join(f"{path.parent.name}{path.name}\n" for path in objects.glob("??/*"))
-        if names:
-            base = str(self.common_dir / "objects/pack/pack")
-            env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": gitformat.quoted(objects)}
-            self.run("pack-objects", "-q", "--window=0", base, input=names.encode(), env=env)
+            index = Path(folder, "index")
+            real = self.git_dir / "index"
+            if copy and real.exists():
+                # With its times: git compares them with those of the files.
+                shutil.copy2(real, index)
+            yield index
 
     def _learn(self, names: bytes, commit: str) -> None:
         """Record the committed paths in the real index, leaving everything else in it."""
@@ -330,8 +305,6 @@ class Git:
         command += [f"--work-tree={place.top}", "--no-pager", "--literal-pathspecs"]
         for setting in _SETTINGS:
             command += ["-c", setting]
-        if env and "GIT_OBJECT_DIRECTORY" in env:
-            command += ["-c", "core.fsync=none"]  # nothing there outlives the commit
         return _execute([*command, verb, *args], input=input, env=env)
 
     def _require_trust(self) -> None:

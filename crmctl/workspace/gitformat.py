@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from crmctl.model.text import one_line, terminal
@@ -83,8 +81,3 @@ def runs(output: bytes) -> Iterator[RunCommit]:
         commit, run_id, when, subject = record.split("\n", 3)
         if re.fullmatch(r"[0-9A-Za-z-]+", run_id):
             yield RunCommit(commit, run_id, subject, datetime.fromisoformat(when))
-
-
-def quoted(path: Path) -> str:
-    """A path for a list that is separated by colons: without the quotes, its own would part it."""
-    return json.dumps(str(path), ensure_ascii=False)

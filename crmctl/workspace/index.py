@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crmctl.model.record import Ranking, Record
+    from crmctl.model.record import Ranking
 
 VERSION = "2"
 # File systems stamp files with a coarse clock: an entry cached so soon after a change may be older than it looks.
@@ -35,6 +35,8 @@ COLUMNS = (
     "domain",
 )
 Key = tuple[int, int, int, int]
+NO_KEY = (None, None, None, None)
+CONFIG = "crmctl.yaml"
 
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -83,9 +85,12 @@ def _leaf(value: Any) -> str:
     return str(value)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=_leaf).encode
+
+
 def as_json(value: Any) -> str:
     """`plain`, as one line of JSON."""
-    return json.dumps(value, ensure_ascii=False, default=_leaf)
+    return _encode(value)
 
 
 class Index:
@@ -153,98 +158,90 @@ class Index:
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def ranking(self) -> Ranking:
-        """Whom to believe, from the index unless crmctl.yaml changed; then the profiles are read anew."""
+        """Whom to believe when people say nothing, as crmctl.yaml has it."""
         from crmctl.model.record import Ranking
 
-        key = repr(stat_key(f"{self.root}/crmctl.yaml"))
-        known = self.meta("config")
-        if known is not None:
-            cached = json.loads(known)
-            if cached["key"] == key:
-                fields = {name: tuple(order) for name, order in cached["fields"].items()}
-                return Ranking(tuple(cached["default"]), fields)
+        known = self.check_config()
+        fields = {name: tuple(order) for name, order in known["fields"].items()}
+        return Ranking(tuple(known["default"]), fields)
+
+    def check_config(self) -> dict[str, Any]:
+        """The ranking that the records here were read with; they are forgotten if it is another now."""
+        key = repr(stat_key(f"{self.root}/{CONFIG}"))
+        kept = self.meta("config")
+        known: dict[str, Any] = json.loads(kept) if kept is not None else {}
+        if known.get("key") == key:
+            return known
         from crmctl.workspace.config import load_config
 
         ranking = load_config(self.root).rank()
-        fresh = {"key": key, "default": ranking.default, "fields": dict(ranking.fields)}
+        orders = {name: list(order) for name, order in ranking.fields.items()}
+        fresh = {"key": key, "default": list(ranking.default), "fields": orders}
         with self.transaction():
-            if known is None or {**json.loads(known), "key": key} != json.loads(json.dumps(fresh)):
-                self.db.execute("DELETE FROM profile")
-                self.db.execute("DELETE FROM document")
-                self.db.execute("DELETE FROM file")
-                self.db.execute("DELETE FROM facts")
+            if {**known, "key": key} != fresh:
+                for table in ("profile", "document", "file", "facts"):
+                    self.db.execute(f"DELETE FROM {table}")
             self.set_meta("config", json.dumps(fresh))
-        return ranking
+        return fresh
 
     def profiles(self, columns: Sequence[str] = COLUMNS) -> list[tuple[Any, ...]]:
         """A row for every account: slug, problem, then ``columns``, in the order of the slugs, read anew where stale.
 
         ``problem`` is None, or the sentence that says why a profile could not be read.
         """
-        ranking = self.ranking()
-        wanted = ", ".join(columns)
-        query = f"SELECT slug, mtime, ctime, size, inode, cached, problem{', ' if wanted else ''}{wanted} FROM profile"
+        self.check_config()
+        wanted = ", ".join(("slug, mtime, ctime, size, inode, cached, problem", *columns))
+        query = f"SELECT {wanted} FROM profile"
         rows = {row[0]: row for row in self.db.execute(query)}
-        stale: list[str] = []
+        started = time.time_ns()
+        stale: list[tuple[str, Key | None]] = []
         stat, base = os.lstat, self.accounts
-        try:
-            names = os.listdir(base)
-        except FileNotFoundError:
-            names = []
-        slugs = [name for name in names if name[0] not in "_." and name != "README.md"]
+        slugs = account_folders(base)
         for slug in slugs:
+            row = rows.get(slug)
             try:
                 st = stat(f"{base}/{slug}/profile.md")
             except OSError:
-                st = None
-            row = rows.get(slug)
-            if row is None or st is None:
-                if st is not None or row is None or row[1] is not None:
-                    stale.append(slug)
-            elif (
-                row[1] != st.st_mtime_ns
+                if row is None or row[1] is not None:
+                    stale.append((slug, None))
+                continue
+            if (
+                row is None
+                or row[1] != st.st_mtime_ns
                 or row[2] != st.st_ctime_ns
                 or row[3] != st.st_size
                 or row[4] != st.st_ino
-                or st.st_ctime_ns + RACY_NS >= row[5]
+                or row[2] + RACY_NS >= row[5]
             ):
-                stale.append(slug)
+                key = (st.st_mtime_ns, st.st_ctime_ns, st.st_size, st.st_ino)
+                stale.append((slug, key))
         gone = rows.keys() - set(slugs) if len(rows) != len(slugs) or stale else ()
         if stale or gone:
-            self._read(stale, gone, ranking)
+            self._read(stale, gone, started)
             rows = {row[0]: row for row in self.db.execute(query)}
-        slugs.sort()
         return [(slug, *rows[slug][6:]) for slug in slugs if slug in rows]
 
-    def _read(self, stale: Iterable[str], gone: Iterable[str], ranking: Ranking) -> None:
+    def _read(
+        self, stale: Iterable[tuple[str, Key | None]], gone: Iterable[str], started: int
+    ) -> None:
+        """Take profiles in anew, whose keys were ``started`` to be gathered at that time."""
         from crmctl.model.errors import CrmError
-        from crmctl.workspace import paths
-        from crmctl.workspace.store import read_file
+        from crmctl.workspace import files, paths
+        from crmctl.workspace.store import read_in
 
+        ranking = self.ranking()
         rows, documents = [], []
-        for slug in stale:
-            key = stat_key(f"{self.accounts}/{slug}/profile.md")
-            cached = time.time_ns()
-            try:
-                path = paths.profile(slug)
-                record, _ = read_file(self.root, path, ranking, fast=True)
-            except CrmError as error:
-                rows.append(
-                    (slug, *(key or (None,) * 4), cached, str(error), *(None for _ in COLUMNS))
-                )
-                documents.append((slug, "{}"))
-                continue
-            values = record.effective()
-            rows.append(
-                (
-                    slug,
-                    *(key or (None,) * 4),
-                    cached,
-                    None,
-                    *(_column(record, name) for name in COLUMNS),
-                )
-            )
-            documents.append((slug, as_json(values)))
+        with files.Reading(self.root) as reading:
+            for slug, key in stale:
+                problem, values = None, {}
+                try:
+                    record, _ = read_in(reading, paths.profile(slug), ranking, fast=True)
+                    values = record.effective()
+                except CrmError as error:
+                    problem = str(error)
+                listed = [_column(values, name) for name in COLUMNS]
+                rows.append((slug, *(key or NO_KEY), started, problem, *listed))
+                documents.append((slug, as_json(values)))
         marks = ", ".join("?" * (7 + len(COLUMNS)))
         with self.transaction():
             self.db.executemany("DELETE FROM profile WHERE slug = ?", [(slug,) for slug in gone])
@@ -263,12 +260,21 @@ class Index:
         }
 
 
-def _column(record: Record, name: str) -> str | None:
+def _column(values: dict[str, Any], name: str) -> str | None:
     if name == "domain":
-        domains = record.items("domains")
+        domains = values.get("domains")
         return str(domains[0]) if domains else None
-    value = record.get(name)
+    value = values.get(name)
     return None if value is None else str(plain(value))
+
+
+def account_folders(accounts: str) -> list[str]:
+    """The names of the account folders, sorted; those with ``_`` or ``.`` in front are others."""
+    try:
+        names = os.listdir(accounts)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if name[0] not in "_." and name != "README.md")
 
 
 def stat_key(path: str) -> Key | None:

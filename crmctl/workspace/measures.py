@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import Problem
-from crmctl.workspace import files, paths
+from crmctl.workspace.index import RACY_NS, stat_key
 
 if TYPE_CHECKING:
     from crmctl.workspace.index import Index
@@ -46,6 +46,11 @@ def number(value: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
+def file_of(day: dt.date | str) -> str:
+    """The path of a day's file."""
+    return f"accounts/_measures/{day}.csv"
+
+
 def parse_day(raw: bytes, day: dt.date) -> tuple[list[Measure], list[Problem]]:
     """The rows of one day's file and what is wrong with it."""
     cells, problems = _cells(raw, day)
@@ -54,7 +59,7 @@ def parse_day(raw: bytes, day: dt.date) -> tuple[list[Measure], list[Problem]]:
 
 def _cells(raw: bytes, day: dt.date) -> tuple[list[tuple[str, str, str, str]], list[Problem]]:
     """(account, measure, value, source) of every good row."""
-    path = paths.measures(day)
+    path = file_of(day)
     try:
         text = raw.decode("utf-8-sig").replace("\r\n", "\n")
         head, _, rest = text.partition("\n")
@@ -106,8 +111,6 @@ def merge_day(raw: bytes | None, rows: Iterable[Measure], day: dt.date) -> bytes
 
 def refresh(index: Index) -> list[Problem]:
     """Bring the index up to date with the measure files; says what is wrong with those it read."""
-    from crmctl.workspace.index import RACY_NS, stat_key
-
     folder = f"{index.accounts}/_measures"
     try:
         names = sorted(os.listdir(folder))
@@ -149,14 +152,14 @@ def _learn(
     index: Index, day: str, key: tuple[int, int, int, int]
 ) -> tuple[set[tuple[str, str]], list[Problem]]:
     """Take a day in; the (measure, account) pairs it holds, and what is wrong with it."""
+    from crmctl.workspace import files
+
     cached = time.time_ns()
     try:
         parsed = dt.date.fromisoformat(day)
     except ValueError:
-        return set(), [
-            Problem(f"{paths.ACCOUNTS}/_measures/{day}.csv", 0, "", "is no date", "place")
-        ]
-    cells, problems = _cells(files.read(index.root, paths.measures(parsed)) or b"", parsed)
+        return set(), [Problem(file_of(day), 0, "", "is no date", "place")]
+    cells, problems = _cells(files.read(index.root, file_of(day)) or b"", parsed)
     index.db.executemany(
         "INSERT OR REPLACE INTO measure VALUES (?, ?, ?, ?, ?)",
         [(day, a, m, s, v) for a, m, v, s in cells],

@@ -7,16 +7,17 @@ taken for an option. This module alone decides where contact files live.
 
 from __future__ import annotations
 
-import random
 import re
 import unicodedata
 from collections.abc import Container
 from datetime import date
-from hashlib import sha256
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from crmctl.model.errors import CrmError
 from crmctl.model.text import one_line
+
+if TYPE_CHECKING:
+    import random
 
 ACCOUNTS: Final = "accounts"
 DOCUMENTS: Final = ("onboarding", "relationship-map")
@@ -269,4 +270,6 @@ def _is_dated(name: str) -> bool:
 
 
 def _digest(text: str) -> str:
+    from hashlib import sha256
+
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

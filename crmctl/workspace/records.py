@@ -12,6 +12,10 @@ from crmctl.workspace.document import Document, parse
 from crmctl.workspace.paths import kind_of
 
 SOURCES = "sources"
+_BLOCK = {kind: BLOCK | fields for kind, fields in FIELDS.items()}
+_REQUIRED = {
+    kind: [field for field in fields.values() if field.required] for kind, fields in FIELDS.items()
+}
 
 
 def read_record(
@@ -28,22 +32,14 @@ def read_record(
     kind, account, identity = place
     document = parse(raw, path, fast=fast)
     problems: list[Problem] = []
-    own: dict[str, Any] = {}
-    known = FIELDS[kind]
-    for name, value in document.data.items():
-        if name == SOURCES or value is None:
-            continue
-        field = known.get(name)
-        if field is None:
-            own[name] = value
-        else:
-            _keep(own, field, value, document, (name,), problems)
-    systems = _blocks(document, known, problems)
+    own = _checked(document, (), document.data, FIELDS[kind], problems)
+    own.pop(SOURCES, None)
+    systems = _blocks(document, _BLOCK[kind], problems)
     record = Record(kind, account, identity, path, own, systems, document.body, ranking)
     problems += [
         Problem(path, document.header_line, field.name, "is missing and required", "required")
-        for field in known.values()
-        if field.required and record.get(field.name) is None and not _reported(problems, field.name)
+        for field in _REQUIRED[kind]
+        if record.get(field.name) is None and not _reported(problems, field.name)
     ]
     return record, problems
 
@@ -66,33 +62,32 @@ def _blocks(
         return {}
     systems: dict[str, dict[str, Any]] = {}
     for system, block in sources.items():
-        if block is None:
-            continue
-        if not isinstance(block, dict):
+        if isinstance(block, dict):
+            systems[system] = _checked(document, (SOURCES, system), block, known, problems)
+        elif block is not None:
             line = document.line_of((SOURCES, system))
             message = f"found {shown(block)}; allowed: a map"
             problems.append(Problem(document.path, line, f"{SOURCES}.{system}", message, "type"))
-            continue
-        kept = systems[str(system)] = {}
-        for name, value in block.items():
-            field = known.get(name) or BLOCK.get(name)
-            if field is None:
-                kept[name] = value
-            elif value is not None:
-                _keep(kept, field, value, document, (SOURCES, str(system), name), problems)
     return systems
 
 
-def _keep(
-    into: dict[str, Any],
-    field: Field,
-    value: Any,
+def _checked(
     document: Document,
-    key: tuple[str, ...],
+    place: tuple[str, ...],
+    values: dict[str, Any],
+    known: dict[str, Field],
     problems: list[Problem],
-) -> None:
-    try:
-        into[field.name] = field.check(value)
-    except ValueError as error:
-        line = document.line_of(key)
-        problems.append(Problem(document.path, line, ".".join(key), str(error), "value"))
+) -> dict[str, Any]:
+    """The values of the map at ``place`` in their normal form; unknown keys as they are."""
+    kept: dict[str, Any] = {}
+    for name, value in values.items():
+        if value is None:
+            continue
+        field = known.get(name)
+        try:
+            kept[name] = value if field is None else field.check(value)
+        except ValueError as error:
+            key = (*place, name)
+            line = document.line_of(key)
+            problems.append(Problem(document.path, line, ".".join(key), str(error), "value"))
+    return kept

@@ -14,6 +14,7 @@ from crmctl.model.fields import shown
 from crmctl.model.record import Account, Event, Ranking, Record
 from crmctl.model.schema import FIELDS
 from crmctl.workspace import files, paths
+from crmctl.workspace.index import account_folders
 from crmctl.workspace.records import read_record
 
 FOLDERS = {"contacts": "contact", "deals": "deal", "interactions": "interaction", "tasks": "task"}
@@ -21,18 +22,20 @@ FOLDERS = {"contacts": "contact", "deals": "deal", "interactions": "interaction"
 
 def slugs(root: Path) -> list[str]:
     """The names of all account folders, sorted. Names with ``_`` or ``.`` in front are not accounts."""
-    try:
-        names = os.listdir(root / paths.ACCOUNTS)
-    except FileNotFoundError:
-        return []
-    return sorted(name for name in names if not name.startswith(("_", ".")) and name != "README.md")
+    return account_folders(f"{root}/{paths.ACCOUNTS}")
 
 
-def read_file(
-    root: Path, path: str, ranking: Ranking, *, fast: bool = False
-) -> tuple[Record, list[Problem]]:
+def read_file(root: Path, path: str, ranking: Ranking) -> tuple[Record, list[Problem]]:
     """One record by its path; a missing file raises `CrmError`, an unreadable one `DamagedFile`."""
-    raw = files.read(root, path)
+    with files.Reading(root) as reading:
+        return read_in(reading, path, ranking)
+
+
+def read_in(
+    reading: files.Reading, path: str, ranking: Ranking, *, fast: bool = False
+) -> tuple[Record, list[Problem]]:
+    """As `read_file`, one of many."""
+    raw = reading.read(path)
     if raw is None:
         raise CrmError(f"{path}: there is no such file")
     return read_record(raw, path, ranking, fast=fast)
@@ -49,11 +52,16 @@ class Reader:
         self.ranking = ranking
         self.fast = fast
         self.problems: list[Problem] = []
+        self._reading = files.Reading(root)
 
     def record(self, path: str) -> Record | None:
         """The record in a file, or None (and a problem) when it is missing or cannot be read."""
+        with self._reading:
+            return self._record(path)
+
+    def _record(self, path: str) -> Record | None:
         try:
-            raw = files.read(self.root, path)
+            raw = self._reading.read(path)
             if raw is None:
                 self.problems.append(Problem(path, 0, "", "is missing", "missing"))
                 return None
@@ -69,15 +77,16 @@ class Reader:
 
     def account(self, slug: str, *, only: frozenset[str] | None = None) -> Account | None:
         """Everything in an account's folder; None when it has no readable profile."""
-        profile = self.record(paths.profile(slug))
-        if profile is None:
-            return None
-        account = Account(profile)
-        for folder, kind in FOLDERS.items():
-            if only is not None and folder not in only:
-                continue
-            for name in self._names(f"{paths.ACCOUNTS}/{slug}/{folder}"):
-                self._add(account, f"{paths.ACCOUNTS}/{slug}/{folder}/{name}", kind)
+        with self._reading:
+            profile = self._record(paths.profile(slug))
+            if profile is None:
+                return None
+            account = Account(profile)
+            for folder, kind in FOLDERS.items():
+                if only is not None and folder not in only:
+                    continue
+                for name in self._names(f"{paths.ACCOUNTS}/{slug}/{folder}"):
+                    self._add(account, f"{paths.ACCOUNTS}/{slug}/{folder}/{name}", kind)
         account.interactions.sort(
             key=lambda r: (r.time("at") or dt.datetime.min.replace(tzinfo=dt.UTC), r.id)
         )
@@ -92,9 +101,9 @@ class Reader:
 
     def _add(self, account: Account, path: str, kind: str) -> None:
         if path.endswith(".jsonl") and kind == "interaction":
-            account.events += self.events(path)
+            account.events += self._events(path)
             return
-        record = self.record(path)
+        record = self._record(path)
         if record is None:
             return
         if kind == "contact":
@@ -106,10 +115,10 @@ class Reader:
         else:
             account.interactions.append(record)
 
-    def events(self, path: str) -> list[Event]:
+    def _events(self, path: str) -> list[Event]:
         """The lines of one traffic file; a line that cannot be read is a problem."""
         try:
-            raw = files.read(self.root, path)
+            raw = self._reading.read(path)
         except CrmError as error:
             self.problems.append(Problem(path, 0, "", str(error), "file"))
             return []

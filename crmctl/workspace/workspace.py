@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import ConfigError, UsageError
-from crmctl.workspace.git import Git
-from crmctl.workspace.lock import lock
-from crmctl.workspace.runs import Run, new_run
+from crmctl.workspace import gitdir
 
 if TYPE_CHECKING:
+    import random
+
     from crmctl.model.record import Ranking
     from crmctl.workspace.changes import ChangeSet
     from crmctl.workspace.config import Config
+    from crmctl.workspace.git import Git
+    from crmctl.workspace.runs import Run
 
 MARKER = "crmctl.yaml"
 NOW = "CRMCTL_NOW"
@@ -56,7 +57,7 @@ class Workspace:
     ) -> None:
         self.root = root
         self.now = now or clock()
-        self.rng = random.Random(seed) if seed is not None else random.SystemRandom()
+        self._seed = seed
 
     @classmethod
     def find(cls, start: Path | None = None) -> Workspace:
@@ -68,13 +69,21 @@ class Workspace:
         return self.now.date()
 
     @cached_property
+    def rng(self) -> random.Random:
+        import random
+
+        return random.SystemRandom() if self._seed is None else random.Random(self._seed)
+
+    @cached_property
     def git(self) -> Git:
+        from crmctl.workspace.git import Git
+
         return Git(self.root)
 
     @property
     def state_dir(self) -> Path:
         """Where the index, the lock and the journal live: never committed, always rebuildable."""
-        return self.git.state_dir
+        return gitdir.locate(self.root).state_dir
 
     @cached_property
     def config(self) -> Config:
@@ -90,6 +99,8 @@ class Workspace:
     def writing(self, command: str, *, wait: float = 10.0) -> Iterator[Run]:
         """Hold the workspace's lock for one run that writes; sweeps what a killed run left lying."""
         from crmctl.workspace.files import sweep
+        from crmctl.workspace.lock import lock
+        from crmctl.workspace.runs import new_run
 
         with lock(self.state_dir, command=command, wait=wait):
             sweep(self.root)
@@ -103,7 +114,7 @@ class Workspace:
 
     def commit(self, paths: Iterable[str], run: Run, subject: str, body: str = "") -> str:
         """One commit of exactly ``paths``, named by its run so that `crmctl undo` finds it; "" if nothing differs."""
-        from crmctl.workspace import gitdir, runs
+        from crmctl.workspace import runs
 
         held = list(paths)
         commit = self.git.commit(held, subject, body, {"Crmctl-Run": run.id})

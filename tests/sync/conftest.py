@@ -129,14 +129,35 @@ def batch(*records: Incoming, system: str = "salesforce") -> Batch:
 def org() -> list[Incoming]:
     """Three accounts with all that belongs to them."""
     return [
-        account("A1", "Alder Freight Ltd", domains=["alder.example"], owner="005ANA", phone="+44 20 7946 0001"),
-        account("A2", "Birch & Sons", domains=["birch.example"], employees=40, owner="005BO", city="Leeds"),
+        account(
+            "A1",
+            "Alder Freight Ltd",
+            domains=["alder.example"],
+            owner="005ANA",
+            phone="+44 20 7946 0001",
+        ),
+        account(
+            "A2",
+            "Birch & Sons",
+            domains=["birch.example"],
+            employees=40,
+            owner="005BO",
+            city="Leeds",
+        ),
         account("A3", "Birch & Sons", city="Oslo", phone="+47 22 00 00 03", parent=None),
         contact("C1", "Ines Okafor", "A1", "ines@alder.example", title="CFO"),
         contact("C2", "Tom Reyes", "A1", "tom@alder.example"),
         contact("C3", "Ines Okafor", "A2", "ines@birch.example"),
         deal("D1", "Fleet licence", "A1", ("C1", "C2"), amount=Decimal(120000), status="won"),
-        deal("D2", "Pilot", "A2", ("C3",), amount=Decimal("900.50"), status="open", close="2026-05-01"),
+        deal(
+            "D2",
+            "Pilot",
+            "A2",
+            ("C3",),
+            amount=Decimal("900.50"),
+            status="open",
+            close="2026-05-01",
+        ),
         deal("D3", "Pilot", "A2", (), amount=Decimal(70), close="2027-05-01"),
         call("I1", "A1", "They liked the demo.", ("C1",)),
         task("T1", "A1", "Send the offer", deal=Link(id="D1")),

@@ -52,7 +52,10 @@ def test_a_file_with_a_persons_edit_is_skipped_and_reported(ws: Workspace) -> No
     import_batch(ws, batch(*org()), commit=True)
     edit(ws.root / PROFILE, "next_step:", "next_step: call them")
     mine = (ws.root / PROFILE).read_bytes()
-    newer = [account("A2", "Birch & Sons", employees=99), account("A1", "Alder Freight Ltd", city="Hull")]
+    newer = [
+        account("A2", "Birch & Sons", employees=99),
+        account("A1", "Alder Freight Ltd", city="Hull"),
+    ]
 
     report = import_batch(ws, batch(*newer), commit=True)
 
@@ -89,7 +92,9 @@ def test_without_a_commit_the_import_edits_beside_the_person(ws: Workspace) -> N
 def test_an_import_can_be_undone(ws: Workspace) -> None:
     import_batch(ws, batch(*org()), commit=True)
     before = snapshot(ws.root)
-    report = import_batch(ws, batch(account("A2", "Birch", employees=99), account("A9", "New")), commit=True)
+    report = import_batch(
+        ws, batch(account("A2", "Birch", employees=99), account("A9", "New")), commit=True
+    )
 
     changes, _ = plan_undo(ws.root, ws.git, report.run_id)
     with ws.writing("undo") as run:
@@ -127,7 +132,7 @@ def test_a_source_that_contradicts_itself_almost_everywhere_stops(many: Workspac
     moved = [account(f"A{n}", f"Account {n}", city="York") for n in range(21)]
     before = snapshot(many.root)
 
-    with pytest.raises(DecisionNeeded, match="21 of 30 accounts.*--allow changes"):
+    with pytest.raises(DecisionNeeded, match=r"21 of 30 accounts.*--allow changes"):
         import_batch(many, batch(*moved))
     assert snapshot(many.root) == before
     preview = import_batch(many, batch(*moved), dry_run=True)

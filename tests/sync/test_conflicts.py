@@ -30,7 +30,9 @@ def test_a_system_contradicts_then_confirms_a_person(ws: Workspace) -> None:
 
 def test_two_systems_differ_and_the_ranking_decides(ws: Workspace) -> None:
     import_batch(ws, batch(account("A1", "Elm", domains=["elm.example"], employees=10)))
-    other = Incoming("supabase", "account", "1", {"name": "Elm", "domains": ["elm.example"], "employees": 12})
+    other = Incoming(
+        "supabase", "account", "1", {"name": "Elm", "domains": ["elm.example"], "employees": 12}
+    )
     import_batch(ws, batch(other, system="supabase"))
 
     (found,) = conflicts(ws)

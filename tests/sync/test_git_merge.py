@@ -21,7 +21,9 @@ def test_an_import_and_a_reps_edit_of_one_profile_merge_cleanly(ws: Workspace) -
     import_batch(ws, batch(*org()), commit=True)
     git(ws.root, "checkout", "--quiet", "-b", "rep")
     profile = ws.root / PROFILE
-    text = profile.read_text("utf-8").replace("next_step:", "next_step: Send the contract\ntags: [keen]")
+    text = profile.read_text("utf-8").replace(
+        "next_step:", "next_step: Send the contract\ntags: [keen]"
+    )
     profile.write_text(text + "\nThey moved offices.\n", "utf-8")
     log_entry(ws.root, "2026-03-01-call-ab2c")
     git(ws.root, "add", "-A")
@@ -39,9 +41,16 @@ def test_an_import_and_a_reps_edit_of_one_profile_merge_cleanly(ws: Workspace) -
     git(ws.root, "merge", "--quiet", "--no-edit", "rep")
 
     merged = profile.read_text("utf-8")
-    for line in ("next_step: Send the contract", "tags: [keen]", "    employees: 77", "They moved offices."):
+    for line in (
+        "next_step: Send the contract",
+        "tags: [keen]",
+        "    employees: 77",
+        "They moved offices.",
+    ):
         assert f"{line}\n" in merged
-    assert len(list((ws.root / "accounts/birch-sons/interactions").glob("2026-03-01-call-*.md"))) == 2
+    assert (
+        len(list((ws.root / "accounts/birch-sons/interactions").glob("2026-03-01-call-*.md"))) == 2
+    )
     assert not import_batch(ws, batch(*news)).plan.changes
 
 
@@ -50,9 +59,17 @@ def test_two_systems_on_two_branches_merge_cleanly(ws: Workspace) -> None:
 
     import_batch(ws, batch(*org()), commit=True)
     apps = {"name": "Birch", "domains": ["birch.example"]}
-    import_batch(ws, batch(Incoming("supabase", "account", "1", {**apps, "seats": 1}), system="supabase"), commit=True)
+    import_batch(
+        ws,
+        batch(Incoming("supabase", "account", "1", {**apps, "seats": 1}), system="supabase"),
+        commit=True,
+    )
     git(ws.root, "checkout", "--quiet", "-b", "other")
-    import_batch(ws, batch(Incoming("supabase", "account", "1", {**apps, "seats": 2}), system="supabase"), commit=True)
+    import_batch(
+        ws,
+        batch(Incoming("supabase", "account", "1", {**apps, "seats": 2}), system="supabase"),
+        commit=True,
+    )
     git(ws.root, "checkout", "--quiet", "main")
     import_batch(ws, batch(account("A2", "Birch & Sons", zip="1", city="York")), commit=True)
 

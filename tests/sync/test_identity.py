@@ -12,7 +12,10 @@ from crmctl.workspace.names import company_key, name_key
     ("one", "other"),
     [
         ("Alder Ltd.", "ALDER limited"),
-        ("Müller & Söhne GmbH & Co. KG", "Mueller und Soehne".replace("ue", "u").replace("und ", "").replace("oe", "o")),
+        (
+            "Müller & Söhne GmbH & Co. KG",
+            "Mueller und Soehne".replace("ue", "u").replace("und ", "").replace("oe", "o"),
+        ),
         ("The Elm Company, Inc.", "Elm"),
         ("Elm\u00a0AG", "elm"),
     ],
@@ -21,7 +24,9 @@ def test_spellings_of_one_company(one: str, other: str) -> None:
     assert company_key(one) == company_key(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("Elm UK Ltd", "Elm Ltd"), ("Elm 1", "Elm 2"), ("Co", "Inc")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("Elm UK Ltd", "Elm Ltd"), ("Elm 1", "Elm 2"), ("Co", "Inc")]
+)
 def test_different_companies(one: str, other: str) -> None:
     assert company_key(one) != company_key(other)
 
@@ -32,7 +37,13 @@ def test_a_name_is_compared_without_case_accents_and_punctuation() -> None:
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [("+44 (0)20 7946-0001", "079460001"), ("020 7946 0001", "079460001"), ("12345", ""), ("", ""), ("٠١٢٣٤٥٦٧", "")],
+    [
+        ("+44 (0)20 7946-0001", "079460001"),
+        ("020 7946 0001", "079460001"),
+        ("12345", ""),
+        ("", ""),
+        ("٠١٢٣٤٥٦٧", ""),
+    ],
 )
 def test_a_phone_number_by_its_last_digits(text: str, key: str) -> None:
     assert phone_key(text) == key

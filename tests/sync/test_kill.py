@@ -44,14 +44,23 @@ def after() -> list[Incoming]:
     records = [*org(), account("A2", "Birch & Sons", employees=77), *under_other_ids(org())]
     records += [ticket("S1", "A1", "Printer on fire", status="Closed")]
     for n in range(6):
-        records += [account(f"B{n}", f"Cedar {n % 3}", domains=[f"cedar{n}.example"]), contact(f"BC{n}", "Ana Roy", f"B{n}")]
-        records += [deal(f"BD{n}", "Licence", f"B{n}", (f"BC{n}",)), call(f"BI{n}", f"B{n}", "Notes.", (f"BC{n}",))]
-        records += [task(f"BT{n}", f"B{n}", "Follow up", deal=Link(id=f"BD{n}")), ticket(f"BS{n}", f"B{n}", "Help")]
+        records += [
+            account(f"B{n}", f"Cedar {n % 3}", domains=[f"cedar{n}.example"]),
+            contact(f"BC{n}", "Ana Roy", f"B{n}"),
+        ]
+        records += [
+            deal(f"BD{n}", "Licence", f"B{n}", (f"BC{n}",)),
+            call(f"BI{n}", f"B{n}", "Notes.", (f"BC{n}",)),
+        ]
+        records += [
+            task(f"BT{n}", f"B{n}", "Follow up", deal=Link(id=f"BD{n}")),
+            ticket(f"BS{n}", f"B{n}", "Help"),
+        ]
     return records
 
 
 def killed_at(point: int, root: Path) -> bool:
-    """Run the import in a child that kills itself before its file operation number ``point``; False if it got through."""
+    """Run the import in a child that kills itself before file operation number ``point``; False if it got through."""
     child = os.fork()
     if child == 0:
         left = point
@@ -81,7 +90,9 @@ def operations(root: Path) -> int:
         low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if killed_at(middle, copy(root, f"probe{middle}")) else (low, middle)
+        low, high = (
+            (middle, high) if killed_at(middle, copy(root, f"probe{middle}")) else (low, middle)
+        )
     return high
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections import Counter
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +15,16 @@ from crmctl.sync.merge import plan_merge
 from crmctl.workspace.store import Reader
 from crmctl.workspace.undo import plan_undo
 from crmctl.workspace.workspace import Workspace
-from tests.sync.conftest import account, batch, contact, deal, org, snapshot, ticket, under_other_ids
+from tests.sync.conftest import (
+    account,
+    batch,
+    contact,
+    deal,
+    org,
+    snapshot,
+    ticket,
+    under_other_ids,
+)
 
 
 def merge(ws: Workspace, kind: str, survivor: str, loser: str) -> str:
@@ -70,7 +77,9 @@ def related() -> list[Incoming]:
 
 
 @pytest.mark.parametrize("second", [False, True])
-def test_an_org_loaded_twice_is_suggested_and_after_merging_halved(ws: Workspace, *, second: bool) -> None:
+def test_an_org_loaded_twice_is_suggested_and_after_merging_halved(
+    ws: Workspace, *, second: bool
+) -> None:
     import_batch(ws, batch(*related()))
     once = totals(ws)
     copy = under_other_ids(related())
@@ -90,9 +99,6 @@ def test_an_org_loaded_twice_is_suggested_and_after_merging_halved(ws: Workspace
         assert import_batch(ws, batch(*load)).plan.changes.diff() == ""
 
 
-TREE = Path(__file__).parents[2].parent / "shared/data/salesforce/tree"
-
-
 def test_companies_of_one_name_in_three_countries_are_never_likely(ws: Workspace) -> None:
     names = ("Umber Oil & Gas Corp.", "Umber Oil & Gas, UK", "Umber Oil & Gas, Singapore")
     records = [account(f"A{n}", name, domains=["umber.example"]) for n, name in enumerate(names)]
@@ -108,25 +114,44 @@ def test_companies_of_one_name_in_three_countries_are_never_likely(ws: Workspace
 @pytest.mark.parametrize(
     ("one", "other", "level"),
     [
-        ({"name": "Elm Ltd", "domains": ["elm.example"]}, {"name": "ELM Limited", "domains": ["elm.example"]}, "likely"),
+        (
+            {"name": "Elm Ltd", "domains": ["elm.example"]},
+            {"name": "ELM Limited", "domains": ["elm.example"]},
+            "likely",
+        ),
         ({"name": "Elm Ltd"}, {"name": "Elm Ltd"}, "likely"),
         ({"name": "Elm Ltd"}, {"name": "Elm GmbH"}, "possible"),
-        ({"name": "Elm", "domains": ["elm.example"]}, {"name": "Elm", "domains": ["elm.test"]}, "possible"),
-        ({"name": "Elm", "domains": ["gmail.com"]}, {"name": "Oak", "domains": ["gmail.com"]}, None),
+        (
+            {"name": "Elm", "domains": ["elm.example"]},
+            {"name": "Elm", "domains": ["elm.test"]},
+            "possible",
+        ),
+        (
+            {"name": "Elm", "domains": ["gmail.com"]},
+            {"name": "Oak", "domains": ["gmail.com"]},
+            None,
+        ),
         ({"name": "Elm", "city": "Hull"}, {"name": "Oak", "city": "Hull"}, None),
     ],
 )
 def test_what_makes_two_accounts_alike(
     ws: Workspace, one: dict[str, object], other: dict[str, object], level: str | None
 ) -> None:
-    import_batch(ws, batch(*(Incoming("salesforce", "account", str(n), f) for n, f in enumerate((one, other)))))
+    import_batch(
+        ws,
+        batch(*(Incoming("salesforce", "account", str(n), f) for n, f in enumerate((one, other)))),
+    )
 
     assert [s.level for s in suggest(ws)] == ([level] if level else [])
 
 
 def test_people_of_one_name_with_two_addresses_are_only_possible(ws: Workspace) -> None:
-    records = [account("A1", "Elm"), contact("C1", "Ana Roy", "A1", "ana@elm.example"),
-               contact("C2", "Ana Roy", "A1", "roy@elm.example"), contact("C3", "Bo Lund", "A1", "ana@elm.example")]  # fmt: skip
+    records = [
+        account("A1", "Elm"),
+        contact("C1", "Ana Roy", "A1", "ana@elm.example"),
+        contact("C2", "Ana Roy", "A1", "roy@elm.example"),
+        contact("C3", "Bo Lund", "A1", "ana@elm.example"),
+    ]
     import_batch(ws, batch(*records))
 
     found = {(s.a, s.b): s.level for s in suggest(ws)}
@@ -152,11 +177,19 @@ def test_a_merge_that_the_system_reports_is_suggested(ws: Workspace) -> None:
 
 
 def test_a_merge_keeps_what_people_wrote(ws: Workspace) -> None:
-    import_batch(ws, batch(account("A1", "Elm", city="Hull"), account("A2", "Elm UK", phone="+44 20 7946 0009")))
+    import_batch(
+        ws,
+        batch(account("A1", "Elm", city="Hull"), account("A2", "Elm UK", phone="+44 20 7946 0009")),
+    )
     kept, lost = ws.root / "accounts/elm/profile.md", ws.root / "accounts/elm-uk/profile.md"
-    kept.write_text(kept.read_text("utf-8").replace("next_step:", "segment: smb # sure\ntags: [a]\nnext_step:"), "utf-8")
+    kept.write_text(
+        kept.read_text("utf-8").replace("next_step:", "segment: smb # sure\ntags: [a]\nnext_step:"),
+        "utf-8",
+    )
     words = "segment: enterprise\nindustry: Timber\ntags: [a, b]\nnext_step:"
-    lost.write_text(lost.read_text("utf-8").replace("next_step:", words) + "\nThey [love](x) oak.\n", "utf-8")
+    lost.write_text(
+        lost.read_text("utf-8").replace("next_step:", words) + "\nThey [love](x) oak.\n", "utf-8"
+    )
     (ws.root / "accounts/elm-uk/notes.txt").write_text("loose", "utf-8")
 
     merge(ws, "account", "elm", "elm-uk")
@@ -166,7 +199,7 @@ def test_a_merge_keeps_what_people_wrote(ws: Workspace) -> None:
     assert "tags: [a, b]\n" in text
     assert "industry: Timber\n" in text
     assert 'aliases: ["path:accounts/elm-uk", "salesforce:A2"]\n' in text
-    head, _, note = text.partition("## Merged from Elm UK")
+    _, _, note = text.partition("## Merged from Elm UK")
     assert "- segment: enterprise" in note
     assert "- phone: +44 20 7946 0009" in note.replace("\\", "")
     assert "They [love](x) oak." in note
@@ -181,15 +214,26 @@ def test_a_merge_moves_a_block_that_the_survivor_lacks(ws: Workspace) -> None:
 
     merge(ws, "account", "elm", "elm-app")
 
-    import_batch(ws, batch(Incoming("supabase", "account", "7", {"name": "Elm App", "seats": 5}), system="supabase"))
+    import_batch(
+        ws,
+        batch(
+            Incoming("supabase", "account", "7", {"name": "Elm App", "seats": 5}), system="supabase"
+        ),
+    )
     assert "seats: 5" in (ws.root / "accounts/elm/profile.md").read_text("utf-8")
 
 
 def test_children_that_arrive_later_follow_to_the_survivor(ws: Workspace) -> None:
-    import_batch(ws, batch(account("A1", "Elm"), account("A2", "Elm UK"), contact("C1", "Ana Roy", "A2")))
+    import_batch(
+        ws, batch(account("A1", "Elm"), account("A2", "Elm UK"), contact("C1", "Ana Roy", "A2"))
+    )
     merge(ws, "account", "elm", "elm-uk")
 
-    news = [account("A2", "Elm UK Renamed"), deal("D1", "Late deal", "A2", ("C1",)), ticket("S1", "A2", "Late", ("C1",))]
+    news = [
+        account("A2", "Elm UK Renamed"),
+        deal("D1", "Late deal", "A2", ("C1",)),
+        ticket("S1", "A2", "Late", ("C1",)),
+    ]
     report = import_batch(ws, batch(*news))
 
     assert report.plan.changes.paths == [
@@ -205,7 +249,9 @@ def test_names_that_meet_are_told_apart_and_references_follow(ws: Workspace) -> 
         deal("D1", "Pilot", "A1"), deal("D2", "Pilot", "A2", people),
     ))  # fmt: skip
     (ws.root / "accounts/elm/deals/pilot.md").write_text(
-        (ws.root / "accounts/elm/deals/pilot.md").read_text("utf-8").replace(
+        (ws.root / "accounts/elm/deals/pilot.md")
+        .read_text("utf-8")
+        .replace(
             "---\nsources", "---\npeople:\n  - {person: elm-uk/ana-roy, role: guest}\nsources"
         ),
         "utf-8",
@@ -214,7 +260,9 @@ def test_names_that_meet_are_told_apart_and_references_follow(ws: Workspace) -> 
     merge(ws, "account", "elm", "elm-uk")
 
     assert len(list((ws.root / "accounts/elm/deals").iterdir())) == 2
-    assert "{person: ana-roy, role: guest}" in (ws.root / "accounts/elm/deals/pilot.md").read_text("utf-8")
+    assert "{person: ana-roy, role: guest}" in (ws.root / "accounts/elm/deals/pilot.md").read_text(
+        "utf-8"
+    )
     assert dangling(ws) == []
 
 
@@ -223,7 +271,9 @@ def test_a_company_is_not_its_own_parent_after_a_merge(ws: Workspace) -> None:
     for slug in ("elm-uk", "oak"):
         path = ws.root / f"accounts/{slug}/profile.md"
         parent = "elm" if slug == "elm-uk" else "elm-uk"
-        path.write_text(path.read_text("utf-8").replace("owner:", f"owner:\nparent: {parent}", 1), "utf-8")
+        path.write_text(
+            path.read_text("utf-8").replace("owner:", f"owner:\nparent: {parent}", 1), "utf-8"
+        )
 
     merge(ws, "account", "elm", "elm-uk")
 
@@ -282,7 +332,9 @@ def test_a_damaged_file_that_names_the_loser_stops_the_merge(ws: Workspace) -> N
     [("account", "x", "x"), ("account", "x", "y"), ("contact", "x", "y"), ("weather", "x", "y"),
      ("ticket", "x/s:1", "y/s:2")],
 )  # fmt: skip
-def test_what_cannot_be_merged_is_said_in_a_sentence(ws: Workspace, kind: str, a: str, b: str) -> None:
+def test_what_cannot_be_merged_is_said_in_a_sentence(
+    ws: Workspace, kind: str, a: str, b: str
+) -> None:
     with pytest.raises(UsageError):
         plan_merge(ws, kind, a, b)
 
@@ -300,7 +352,14 @@ def test_many_accounts_are_not_compared_pair_by_pair(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(dupes, "compare", counting)
     sketches = [
-        Sketch("account", f"a{n}", f"a{n}", f"n {n}", f"alder {n % 50}", domains=frozenset(["one.example"]))
+        Sketch(
+            "account",
+            f"a{n}",
+            f"a{n}",
+            f"n {n}",
+            f"alder {n % 50}",
+            domains=frozenset(["one.example"]),
+        )
         for n in range(2000)
     ]
 

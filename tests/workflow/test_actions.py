@@ -238,3 +238,36 @@ def test_a_damaged_message_hides_no_other(world: World) -> None:
     messages, problems = outbox.waiting(world.ws.state_dir)
     assert len(messages) == 1
     assert [problem.code for problem in problems] == ["outbox"]
+
+
+def test_documents_stand_on_records_without_what_is_required(world: World) -> None:
+    world.write("accounts/acme/profile.md", "---\nstage: customer\n---\n")
+    world.write("accounts/acme/contacts/x.md", "---\ntitle: CTO\n---\n")
+    world.write("accounts/acme/deals/x.md", "---\ntype: new\n---\n")
+    world.write("accounts/acme/tasks/2026-01-01-x-y.md", "---\nstatus: open\n---\n")
+    world.write("accounts/acme/interactions/2026-03-01-call-x.md", "---\nat: 2026-03-01\n---\n")
+    world.known["acme"] = {"stage": "customer"}
+    world.write("workflows.yaml", ALL)
+    plan = world.run()
+    assert plan.failures == []
+    assert len(made(world, "plans")) == 3
+
+
+def test_documents_show_what_is_known_with_its_evidence(world: World) -> None:
+    world.account("acme", owner="ana", arr=48000, currency="GBP", competitors=["Globex"])
+    world.contact("acme", "ann", roles=["champion"], left="2026-03-01")
+    world.contact("acme", "bob", title="CTO", roles=["decision_maker"])
+    world.write(
+        "accounts/acme/interactions/2026-03-20-call-x1.md",
+        "---\ntype: call\nat: 2026-03-20T10:00:00Z\nsubject: Prices\nwith: [bob]\n---\n",
+    )
+    only(world, "create_intervention_plan")
+    world.run()
+    (path,) = made(world, "plans")
+    text = (world.root / path).read_text()
+    assert "48,000 GBP a year" in text
+    assert "| Bob | CTO | decision maker |" in text
+    assert "Ann" not in text.split("## Who can turn it")[1]
+    assert "2026-03-20 call: Prices (`accounts/acme/interactions/2026-03-20-call-x1.md`)" in text
+    assert "accounts/acme/contacts/ann.md" in text  # the champion who left is a risk with evidence
+    assert "Globex (`accounts/acme/profile.md" in text

@@ -10,7 +10,9 @@ from crmctl.insight.weights import INPUTS
 from crmctl.model.errors import ConfigError
 from crmctl.workflow.actions import ACTIONS
 from crmctl.workflow.definition import lint, load_workflows
-from crmctl.workflow.vocabulary import terms
+from crmctl.workflow.triggers import EVENTS
+from crmctl.workflow.vocabulary import COUNTS, HEALTH, terms
+from crmctl.workflow.vocabulary import INPUTS as INPUT_TERMS
 from crmctl.workspace.templates import shipped
 
 from .conftest import SEED, World
@@ -47,6 +49,12 @@ def test_the_shipped_file_holds_the_seed_to_the_letter() -> None:
 
 def test_every_input_of_the_score_has_a_name() -> None:
     assert not INPUTS - terms().keys()
+
+
+def test_the_manual_names_every_action_and_every_name() -> None:
+    manual = (ROOT / "docs" / "workflows.md").read_text()
+    names = {term.name for term in (*HEALTH, *INPUT_TERMS, *COUNTS)} | set(ACTIONS) | set(EVENTS)
+    assert not [name for name in names if f"`{name}`" not in manual]
 
 
 def test_no_file_is_no_workflow(world: World) -> None:

@@ -12,10 +12,10 @@ import pytest
 from crmctl.model.errors import ConfigError, CrmError, UsageError
 from crmctl.workflow import actions, engine, outbox
 from crmctl.workflow.actions import Action
-from crmctl.workflow.episodes import Episode, parse
 from crmctl.workflow.occasion import Done, Occasion
 from crmctl.workflow.planner import RunPlan
 from crmctl.workspace import files
+from crmctl.workspace.episodes import Episode, parse
 
 from .conftest import World
 

@@ -6,7 +6,7 @@ import datetime as dt
 from statistics import median
 from typing import TYPE_CHECKING
 
-from crmctl.insight.evidence import Evidence, Ticket
+from crmctl.insight.evidence import UNDATED, Evidence, Ticket
 from crmctl.insight.inputs.fact import Fact, Facts, count, unknown
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ DAYS_A_MONTH = 365 / 12
 
 def support(evidence: Evidence, now: int, how: Measuring, growth: Fact) -> Facts:
     """An account that never had a ticket is unknown to support; one that went quiet while its usage fell
-    has not become content.
+    has not become content. Of a ticket without a date it is known only whether it is open.
     """
     tickets = sorted((t for t in evidence.tickets if t.day <= now), key=lambda t: (t.day, t.source))
     if not tickets:
@@ -31,13 +31,12 @@ def support(evidence: Evidence, now: int, how: Measuring, growth: Fact) -> Facts
         return dict.fromkeys(
             NAMES, unknown("no ticket while usage falls: silence is no satisfaction")
         )
-    rate = len(recent) / how.support_days * DAYS_A_MONTH
     severe = [t for t in recent if t.escalated or t.priority.casefold() in how.high_priorities]
     rated = [t for t in recent if t.escalated is not None or t.priority]
     counted = [t for t in recent if t.reopened is not None]
     return {
         "open_tickets": _fact(len(still), still or tickets, f"{len(still)} open"),
-        "ticket_rate": _fact(rate, tickets, f"{len(recent)} in {how.support_days} days"),
+        "ticket_rate": _rate(tickets, recent, how),
         "severe_share": _share(severe, rated, how),
         "days_to_close": _days_to_close(tickets, now, how),
         "reopened_share": _share([t for t in counted if t.reopened], counted, how),
@@ -54,7 +53,15 @@ def _is_open(ticket: Ticket, now: int, how: Measuring) -> bool:
 
 def _fact(value: float, tickets: list[Ticket], note: str) -> Fact:
     last = tickets[-1]
-    return Fact(value, dt.date.fromordinal(last.day), last.source, note)
+    date = None if last.day == UNDATED else dt.date.fromordinal(last.day)
+    return Fact(value, date, last.source, note)
+
+
+def _rate(tickets: list[Ticket], recent: list[Ticket], how: Measuring) -> Fact:
+    if tickets[-1].day == UNDATED:
+        return unknown("no ticket has a date")
+    note = f"{len(recent)} in {how.support_days} days"
+    return _fact(len(recent) / how.support_days * DAYS_A_MONTH, tickets, note)
 
 
 def _share(part: list[Ticket], whole: list[Ticket], how: Measuring) -> Fact:
@@ -66,8 +73,11 @@ def _share(part: list[Ticket], whole: list[Ticket], how: Measuring) -> Fact:
 
 
 def _days_to_close(tickets: list[Ticket], now: int, how: Measuring) -> Fact:
+    since = now - how.support_days
     ended = [
-        (t.closed, t) for t in tickets if t.closed and now - how.support_days < t.closed <= now
+        (t.closed, t)
+        for t in tickets
+        if t.day != UNDATED and t.closed is not None and since < t.closed <= now
     ]
     if not ended:
         return unknown(f"no ticket was closed in {how.support_days} days")

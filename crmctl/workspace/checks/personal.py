@@ -11,6 +11,7 @@ from crmctl.workspace.checks.source import Context, KeyPath, Source
 from crmctl.workspace.records import SOURCES
 
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}\b")
+_IN_URL = re.compile(r"://\S*\Z")
 # Each starts with a sign or a digit, which are rare in a text, and looks back from there.
 _INTERNATIONAL = re.compile(r"\+[1-9](?:[ ./()-]{0,2}\d){7,14}(?!\d)")
 _AMERICAN = re.compile(r"\d(?<![\w.-]\d)\d{2}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])")
@@ -97,7 +98,8 @@ def _found(text: str, context: Context) -> Iterator[str]:
     advice = "name the person by id and keep it in contacts/"
     if "@" in text:
         for match in _ADDRESS.finditer(text):
-            if not _ours(match[0].lower(), context):
+            in_url = _IN_URL.search(text, 0, match.start())
+            if not in_url and not _ours(match[0].lower(), context):
                 local, _, domain = match[0].partition("@")
                 yield f"found the e-mail address {local[0]}…@{domain}; {advice}"
     for number in _numbers(text):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import log2
 
@@ -100,12 +100,12 @@ def problems(path: str, found: list[tuple[int, str, str]]) -> Iterator[Problem]:
         yield Problem(path, line, "", message, "secret")
 
 
-def hide(message: str, values: list[str]) -> str:
+def hide(message: str, values: Iterable[str]) -> str:
     """A message without any of the secrets, also where it quotes only the beginning of one."""
-    for value in values:
-        for length in range(len(value), _SHOWN_FROM - 1, -1):
-            if value[:length] in message:
-                message = message.replace(value[:length], "***")
+    for piece in (piece for value in values for piece in value.split()):
+        for length in range(len(piece), _SHOWN_FROM - 1, -1):
+            if piece[:length] in message:
+                message = message.replace(piece[:length], "***")
                 break
     return message
 

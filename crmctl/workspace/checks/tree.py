@@ -24,13 +24,15 @@ def accounts(root: Path) -> tuple[list[str], list[Problem]]:
     """The folders in ``accounts/`` that can hold an account, sorted, and what is wrong with the rest."""
     found: list[str] = []
     problems: list[Problem] = []
+    if os.path.islink(root / paths.ACCOUNTS):
+        return [], [_link(paths.ACCOUNTS)]
     entries = _entries(root, paths.ACCOUNTS)
     for entry in entries:
         path = f"{paths.ACCOUNTS}/{entry.name}"
         if entry.is_symlink():
             problems.append(_link(path))
         elif entry.name.startswith("."):
-            problems += _repository(path, [entry.name])
+            problems += [_repository(paths.ACCOUNTS)] if entry.name == ".git" else []
         elif not entry.is_dir():
             if entry.name != "README.md":
                 problems.append(_misplaced(path))
@@ -43,11 +45,15 @@ def accounts(root: Path) -> tuple[list[str], list[Problem]]:
 
 def survey(root: Path, folder: str) -> tuple[dict[str, list[str]], list[Problem]]:
     """The regular files beneath a folder, by the folder they lie in, and what else lies there."""
+    if os.path.islink(root / folder):
+        return {}, [_link(folder)]
     listed: dict[str, list[str]] = {}
     problems: list[Problem] = []
     for place, entries in _walk(root, folder, problems):
         names = [entry.name for entry in entries]
-        problems += _repository(place, names)
+        if _is_repository(names):
+            problems.append(_repository(place))
+            continue
         problems += _colliding(place, names)
         for entry in entries:
             path = f"{place}/{entry.name}"
@@ -109,10 +115,9 @@ def _is_repository(names: list[str]) -> bool:
     return ".git" in names or set(names) >= _BARE
 
 
-def _repository(place: str, names: list[str]) -> Iterator[Problem]:
-    if _is_repository(names):
-        message = "is a git repository of its own, whose settings could run commands; remove it"
-        yield Problem(one_line(place), 0, "", message, "repository")
+def _repository(place: str) -> Problem:
+    message = "is a git repository of its own, whose settings could run commands; remove it"
+    return Problem(one_line(place), 0, "", message, "repository")
 
 
 def _colliding(place: str, names: list[str]) -> Iterator[Problem]:

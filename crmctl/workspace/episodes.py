@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crmctl.model.errors import DamagedFile, Problem
@@ -80,6 +80,45 @@ def dump(episodes: Iterable[Episode]) -> bytes | None:
     """The file: one line an episode, sorted by (opened, workflow, key); None when there is none."""
     ordered = sorted(episodes, key=lambda e: (e.opened, e.workflow, _key(e.key)))
     return "".join(f"{_line(e)}\n" for e in ordered).encode() or None
+
+
+def join(
+    kept: list[Episode], moved: list[Episode], places: Mapping[str, str], today: dt.date
+) -> list[Episode]:
+    """The episodes of two accounts that became one; ``places`` are the new paths of what moved.
+
+    Records stay as handled as they were. What a workflow still has open for both goes on once.
+    """
+    joined = list(kept)
+    for old in sorted(moved, key=lambda e: (e.opened, e.workflow, _key(e.key))):
+        new = replace(
+            old,
+            actions={
+                a: replace(o, path=places.get(o.path, o.path)) for a, o in old.actions.items()
+            },
+        )
+        mine = {e.key: e for e in joined if e.workflow == old.workflow}
+        if old.is_baseline:
+            new.known = [_moved(f"{old.key}/{id}", places).partition("/")[2] for id in old.known]
+            if old.key in mine:
+                mine[old.key].known += new.known
+                continue
+        elif old.key.isdigit():
+            new.key = str(max((int(k) for k in mine if k.isdigit()), default=0) + 1)
+            goes_on = not any(e.closed is None for e in mine.values() if e.key.isdigit())
+            new.closed = old.closed or (None if goes_on else today)
+        else:
+            new.key = _moved(old.key, places)
+            if new.key in mine:
+                continue
+        joined.append(new)
+    return joined
+
+
+def _moved(key: str, places: Mapping[str, str]) -> str:
+    """The key of a record under its new name, such as ``contacts/ines-okafor``."""
+    found = next((new for old, new in places.items() if old.endswith(f"/{key}.md")), f"/{key}.md")
+    return "/".join(found.removesuffix(".md").rsplit("/", 2)[-2:])
 
 
 def _key(key: str) -> tuple[int, str]:

@@ -211,12 +211,15 @@ def stage(
     Example: crmctl stage acme adoption --reason "first team is live"
     """
     from crmctl.cli.parse import day
+    from crmctl.model.errors import UsageError
     from crmctl.model.lifecycle import ALL_STEPS, STEPS, stage_of
     from crmctl.workspace import authoring
     from crmctl.workspace.changes import ChangeSet
 
     current = session(ctx)
     target = _target(current, account, "")
+    if not stage_or_step and (at or reason or tasks):
+        raise UsageError("say to which stage or step it moves")
     if not stage_or_step:
         from crmctl.render import show as pages
 
@@ -228,8 +231,6 @@ def stage(
     elif wanted in ALL_STEPS:
         stage_name, step = stage_of(wanted), wanted
     else:
-        from crmctl.model.errors import UsageError
-
         raise UsageError(
             f"{stage_or_step!r} is no stage or step; there are: {', '.join((*STEPS, *ALL_STEPS))}"
         )

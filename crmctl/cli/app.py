@@ -64,7 +64,7 @@ def root(
         bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", hidden=True, help="Say more about what is done.")
+        bool, typer.Option("--verbose", "-v", hidden=True, help="Say why each file changed.")
     ] = False,
     color: Annotated[
         str, typer.Option("--color", metavar="WHEN", hidden=True, help="auto, always or never.")

@@ -97,6 +97,14 @@ def stage(
 
     Example: crmctl deal stage acme fleet-telemetry proposal
     """
+    known = session(ctx).ws.config.deal_stages
+    if to not in known:
+        from crmctl.model.errors import UsageError
+
+        raise UsageError(
+            f"{to!r} is no stage of ours (deal_stages in crmctl.yaml: {', '.join(known)}); "
+            "`crmctl deal close` ends a deal"
+        )
     _edit(ctx, account, deal, {"stage": to}, at, f"stage {to}", dry_run=dry_run, commit=commit)
 
 

@@ -86,7 +86,7 @@ def csv(
     current = session(ctx)
     table = csv_table.read(path)
     mapping = csv_mapping.mapping_for(kind, table.header, map_ or [])
-    columns = csv_mapping.preview(kind, table, mapping)
+    columns = csv_mapping.preview(table, mapping)
     if preview:
         rows = [asdict(column) for column in columns]
         current.out.records(("column", "field", "sample"), rows, style="json" if json else "")
@@ -113,7 +113,7 @@ def _carry(
         current.out.diff(report.plan.changes)
     if json:
         current.out.json(report.as_dict())
-    else:
+    elif not current.quiet:
         for line in report.lines():
             current.out.line(line)
     if report.partial:

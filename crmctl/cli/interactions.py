@@ -158,10 +158,13 @@ def timeline(
     Example: crmctl timeline acme --since 90d
     """
     from crmctl.cli.parse import day
-    from crmctl.render.timeline import entries
+    from crmctl.model.errors import UsageError
+    from crmctl.render.timeline import TYPES, entries
     from crmctl.workspace import resolve
 
     current = session(ctx)
+    if type_ not in ("", *TYPES):
+        raise UsageError(f"--type: found {type_!r}; allowed: {', '.join(TYPES)}")
     slug = resolve.account(current.ws, account)
     start = day(since, current.ws, past=True) if since else None
     rows, problems = entries(current.ws, slug, since=start, type_=type_)

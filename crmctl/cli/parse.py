@@ -48,7 +48,7 @@ def moment(text: str, ws: Workspace) -> dt.datetime:
     wanted = text.strip()
     if re.fullmatch(r"\d{1,2}:\d{2}", wanted):
         wanted = f"{ws.today.isoformat()}T{wanted.zfill(5)}"
-    if "T" in wanted.upper() or ":" in wanted:
+    if ":" in wanted:
         try:
             found = dt.datetime.fromisoformat(wanted)
         except ValueError:

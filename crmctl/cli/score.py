@@ -11,6 +11,7 @@ from crmctl.cli.session import session
 
 if TYPE_CHECKING:
     from crmctl.insight.health import Health
+    from crmctl.render.terminal import Output
     from crmctl.workspace.changes import ChangeSet
 
 COLUMNS = (
@@ -24,6 +25,7 @@ COLUMNS = (
     "support",
     "relationship",
     "outcomes",
+    "note",
 )
 EXPLAINED = ("name", "value", "normalised", "weight", "points", "as_of", "source", "note")
 
@@ -46,7 +48,6 @@ def score(
 
     Example: crmctl score acme --explain
     """
-    from crmctl.insight import health as scoring_rows
     from crmctl.insight.scoring import ScorePlan, plan_scores
     from crmctl.workspace import resolve
 
@@ -63,37 +64,53 @@ def score(
         done.append(plan_scores(ws, slugs))
     else:
         subject = f"{slugs[0]}: score" if slugs else "Score all accounts"
-        current.carry_out("score", plan, dry_run=dry_run, commit=commit, subject=subject)
+        current.carry_out(
+            "score", plan, dry_run=dry_run, commit=commit, subject=subject, machine=True
+        )
     results = done[0].results
     for problem in done[0].problems:
         current.out.warn(str(problem))
     shape = style(json, csv)
-    if explain:
-        for slug, health in results.items():
-            rows = [_explained(row._asdict()) for row in scoring_rows.explain(health)]
-            if json:
-                continue
-            current.out.line(_headline(slug, health), style="bold")
-            current.out.records(EXPLAINED, rows, style=shape)
-            for item in health.recommendations:
-                current.out.line(
-                    f"- {item.text} ({item.reason})" if item.reason else f"- {item.text}"
-                )
-        if json:
-            current.out.json(
-                [
-                    {
-                        **_row(slug, health),
-                        "explanation": [r._asdict() for r in scoring_rows.explain(health)],
-                    }
-                    for slug, health in results.items()
-                ]
-            )
-        return
-    if not dry_run:
-        current.out.records(
-            COLUMNS, [_row(slug, health) for slug, health in results.items()], style=shape
+    if json:
+        current.out.json(
+            [_plain(slug, health, explain=explain) for slug, health in results.items()]
         )
+    elif explain:
+        for slug, health in results.items():
+            _print_explanation(current.out, slug, health, shape)
+    elif not dry_run and not current.quiet:
+        rows = [_row(slug, health) for slug, health in results.items()]
+        current.out.records(COLUMNS, rows, style=shape)
+
+
+def _print_explanation(out: Output, slug: str, health: Health, shape: str) -> None:
+    from crmctl.insight.health import explain
+
+    out.line(_headline(slug, health), style="bold")
+    out.records(EXPLAINED, [_explained(row._asdict()) for row in explain(health)], style=shape)
+    for item in health.recommendations:
+        out.line(f"- {item.text} ({item.reason})" if item.reason else f"- {item.text}")
+
+
+def _plain(slug: str, health: Health, *, explain: bool) -> dict[str, Any]:
+    """A result for programs: numbers in full."""
+    from crmctl.insight import health as scoring
+
+    page: dict[str, Any] = {"account": slug, "score": health.score, "status": health.status}
+    page |= {
+        "coverage": health.coverage,
+        "low": health.low,
+        "high": health.high,
+        "reason": health.reason,
+    }
+    page |= {"factors": {factor.name: factor.score for factor in health.factors}}
+    page |= {"gates": [{"name": gate.name, "reason": gate.reason} for gate in health.gates]}
+    if explain:
+        page["explanation"] = [row._asdict() for row in scoring.explain(health)]
+        page["recommendations"] = [
+            {"text": r.text, "reason": r.reason} for r in health.recommendations
+        ]
+    return page
 
 
 def _headline(slug: str, health: Health) -> str:
@@ -120,7 +137,8 @@ def _row(slug: str, health: Health) -> dict[str, Any]:
         "low": _points(health.low),
         "high": _points(health.high),
     }
-    return row | {factor.name: _points(factor.score) for factor in health.factors}
+    note = "; ".join(gate.reason for gate in health.gates) or health.reason
+    return row | {factor.name: _points(factor.score) for factor in health.factors} | {"note": note}
 
 
 def _explained(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,18 @@ class Session:
     def out(self) -> Output:
         from crmctl.render.terminal import Output
 
-        return Output(quiet=self.quiet, color=self.color)
+        return Output(quiet=self.quiet, verbose=self.verbose, color=self.color)
+
+    def left_out(self, paths: Collection[str]) -> None:
+        """PartialError that names files which were written but not committed, as they hold a person's edit too."""
+        from crmctl.model.errors import PartialError
+
+        for path in sorted(paths):
+            self.out.warn(
+                f"not committed: {path} has an edit of yours; look at it and commit it yourself"
+            )
+        if paths:
+            raise PartialError(f"{len(paths)} files were written and left uncommitted")
 
     def carry_out(
         self,
@@ -47,8 +58,12 @@ class Session:
         dry_run: bool,
         commit: bool = False,
         subject: str = "",
+        machine: bool = False,
     ) -> ChangeSet:
-        """Make a plan and write it under the lock, or print it with ``dry_run``. Says which files were touched."""
+        """Make a plan and write it under the lock, or print it with ``dry_run``. Says which files were touched.
+
+        ``machine``: no person asked for just these files, so one with a person's edit is left out of the commit.
+        """
         if dry_run:
             changes = plan()
             self.out.diff(changes)
@@ -56,14 +71,18 @@ class Session:
             return changes
         if commit:
             self.ws.git.refuse_if_busy()
+        theirs: set[str] = set()
         with self.ws.writing(command) as run:
             changes = plan()
+            if commit and machine:
+                theirs = self.ws.uncommitted(changes.paths)[1]
             self.ws.apply(changes, run)
             if commit and changes:
-                self.ws.commit(changes.paths, run, subject or command)
+                self.ws.commit({*changes.paths} - theirs, run, subject or command)
         self.out.changed(changes)
         if not changes:
             self.out.say("nothing to do")
+        self.left_out(theirs)
         return changes
 
 

@@ -60,10 +60,13 @@ def dupes(
 
     Example: crmctl dupes --level likely
     """
+    from crmctl.model.errors import UsageError
     from crmctl.sync import accept
     from crmctl.sync import dupes as finding
 
     current = session(ctx)
+    if level not in ("", "likely", "possible"):
+        raise UsageError(f"--level: found {level!r}; allowed: likely, possible")
     found = [s for s in finding.suggest(current.ws) if not level or s.level == level]
     if not merge_likely:
         rows = [asdict(s) | {"score": f"{s.score:.2f}", "reasons": list(s.reasons)} for s in found]

@@ -47,13 +47,18 @@ def run(
         return
     if commit:
         ws.git.refuse_if_busy()
+    theirs: set[str] = set()
     with ws.writing("run") as this_run:
         due = engine.plan(ws, account=slug, workflow=workflow or None)
+        if commit:
+            theirs = ws.uncommitted(due.changes.paths)[1]
         engine.carry_out(ws, due, this_run)
         if commit and due.changes:
-            ws.commit(due.changes.paths, this_run, "Run workflows")
-    _print(current.out, due, json=json)
+            ws.commit({*due.changes.paths} - theirs, this_run, "Run workflows")
+    if json or not current.quiet:
+        _print(current.out, due, json=json)
     current.out.changed(due.changes)
+    current.left_out(theirs)
     if due.failures:
         from crmctl.model.errors import PartialError
 

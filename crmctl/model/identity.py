@@ -41,6 +41,20 @@ ymail.com zoho.com zohomail.com""".split()
 )
 
 
+# Mailboxes that several people read: they belong to a desk, not to a person.
+SHARED_MAILBOXES = frozenset(
+    """abuse accounting accounts admin ap billing compliance contact dpo enquiries finance hello
+help hr info invoices it jobs legal mail marketing no-reply noreply office operations orders post
+postmaster press privacy procurement purchasing reception sales security service support team
+webmaster""".split()
+)
+
+
+def is_shared_mailbox(address: str) -> bool:
+    """Whether an address belongs to a desk rather than to a person, such as ``info@``."""
+    return address.partition("@")[0].lower() in SHARED_MAILBOXES
+
+
 def normal_email(text: str) -> str | None:
     """The form in which two spellings of one mailbox are equal; None if ``text`` is no address.
 

@@ -35,11 +35,17 @@ class Output:
     """Where one command prints. ``style`` is ``people``, ``tsv``, ``json`` or ``csv``."""
 
     def __init__(
-        self, *, quiet: bool = False, color: str = "auto", out: TextIO | None = None
+        self,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        color: str = "auto",
+        out: TextIO | None = None,
     ) -> None:
         self.out = out or sys.stdout
         self.err = sys.stderr
         self.quiet = quiet
+        self.verbose = verbose
         self.color = wants_color(self.out, color)
         self.people = self.out.isatty()
 
@@ -118,12 +124,13 @@ class Output:
         self._write(self.err, message)
 
     def changed(self, changes: ChangeSet) -> None:
-        """The files a command touched."""
+        """The files a command touched; with --verbose also why."""
         for change in changes:
             word = (
                 "created" if change.old is None else "deleted" if change.new is None else "changed"
             )
-            self.say(f"{word} {change.path}")
+            why = f": {change.reason}" if self.verbose and change.reason else ""
+            self.say(f"{word} {change.path}{why}")
 
     # --- forms
 
@@ -141,7 +148,10 @@ class Output:
 
         return Console(
             file=self.out,
+            # Whether to colour has been decided, by more than rich would look at.
+            force_terminal=self.color,
             no_color=not self.color,
+            color_system="standard" if self.color else None,
             highlight=False,
             markup=False,
             emoji=False,
@@ -150,9 +160,14 @@ class Output:
 
     def _rich(self, columns: Sequence[str], rows: list[list[str]]) -> None:
         from rich import box
+        from rich.cells import cell_len
         from rich.table import Table
         from rich.text import Text
 
+        console = self._console()
+        clean = [[text.one_line(cell, 500) for cell in row] for row in rows]
+        natural = [max(map(cell_len, cells)) for cells in zip(columns, *clean, strict=True)]
+        widths = fitting(natural, console.width - 2 * len(columns))
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
         for place, column in enumerate(columns):
             number = bool(rows) and all(_numeric(row[place]) for row in rows)
@@ -161,12 +176,11 @@ class Output:
                 justify="right" if number else "left",
                 overflow="ellipsis",
                 no_wrap=True,
+                width=widths[place],
             )
-        for row in rows:
-            table.add_row(
-                *(Text(text.one_line(cell, 500), style=STYLES.get(cell, "")) for cell in row)
-            )
-        self._console().print(table)
+        for row in clean:
+            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+        console.print(table)
 
     def _aligned(self, columns: Sequence[str], rows: list[list[str]]) -> None:
         import shutil
@@ -181,6 +195,22 @@ class Output:
             self.out.write(line[:width] + "\n")
 
 
+def fitting(widths: Sequence[int], room: int) -> list[int]:
+    """Column widths whose sum is at most ``room`` if that can be: only the widest columns give way.
+
+    None goes below `NARROWEST`: what is short, such as a date or a status, stays whole.
+    """
+    fitted = list(widths)
+    while sum(fitted) > room and max(fitted) > NARROWEST:
+        widest = max(fitted)
+        place = fitted.index(widest)
+        others = [width for width in fitted if width < widest]
+        step = min(sum(fitted) - room, widest - max([NARROWEST, *others]))
+        fitted[place] -= max(1, step // fitted.count(widest))
+    return fitted
+
+
+NARROWEST = 10
 STYLES = {
     "excellent": "green",
     "good": "green",

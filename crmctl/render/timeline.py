@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from crmctl.model.errors import DamagedFile
+from crmctl.model.schema import EVENT_TYPES
 from crmctl.workspace.store import Reader
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from crmctl.model.record import Account
     from crmctl.workspace.workspace import Workspace
 
+TYPES = (*EVENT_TYPES, "stage", "deal")
 START = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 

@@ -139,6 +139,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "account name": ("account", "name"),
     "company": ("account", "name"),
     "company name": ("account", "name"),
+    "company domain": ("domains", "account"),
+    "account domain": ("domains", "account"),
     "customer": ("account", "name"),
     "customer name": ("account", "name"),
     "customer id": ("account", "id"),

@@ -40,15 +40,14 @@ def guess_mapping(kind: str, header: Sequence[str]) -> dict[str, str]:
 def mapping_for(kind: str, header: Sequence[str], pairs: Sequence[str] = ()) -> dict[str, str]:
     """The guess with ``column=field`` pairs put over it; ``column=`` leaves a column out.
 
-    UsageError for a column that is not there, a field the kind has not, one filled twice, and a
-    file without the columns its kind cannot do without.
+    UsageError for a column that is not there and a field the kind has not; `check_mapping` says
+    whether the file can be read so.
     """
     found = kind_of(kind)
     stated = dict(_pair(found, header, pair) for pair in pairs)
     guess = guess_mapping(kind, header)
     mapping = {c: f for c, f in guess.items() if c not in stated and f not in stated.values()}
     mapping |= {column: field for column, field in stated.items() if field}
-    check_mapping(kind, header, mapping)
     return {column: mapping[column] for column in header if column in mapping}
 
 
@@ -73,9 +72,8 @@ def check_mapping(kind: str, header: Sequence[str], mapping: Mapping[str, str]) 
             )
 
 
-def preview(kind: str, table: Table, mapping: Mapping[str, str]) -> list[Column]:
+def preview(table: Table, mapping: Mapping[str, str]) -> list[Column]:
     """Every column in order, with the field it fills and the first value it holds."""
-    check_mapping(kind, table.header, mapping)
     samples = [next((c for c in table.column(name) if c.strip()), "") for name in table.header]
     return [
         Column(name, mapping.get(name, ""), sample)

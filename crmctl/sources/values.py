@@ -34,9 +34,11 @@ class DayOrder(Enum):
 
 
 def clean(text: str) -> str:
-    """Text without what no file can hold: no NUL, no lone surrogate (U+FFFD), no CRLF."""
+    """Text without what no file can hold: no NUL, no lone surrogate (U+FFFD), no CRLF, no blank before a line end."""
     if "\0" in text or "\r" in text:
         text = text.replace("\0", "").replace("\r\n", "\n")
+    if " \n" in text or "\t\n" in text:
+        text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 

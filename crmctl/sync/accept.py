@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from crmctl.model.errors import UsageError
 from crmctl.sync.dupes import Suggestion, suggest
 from crmctl.sync.merge import KINDS, plan_merge
-from crmctl.workspace import gitdir, paths, resolve, runs
-from crmctl.workspace.gitformat import RUN_TRAILER
+from crmctl.workspace import paths, resolve, runs
 
 if TYPE_CHECKING:
     from crmctl.workspace.workspace import Workspace
@@ -66,10 +65,7 @@ def merge_likely(ws: Workspace, *, commit: bool) -> list[str]:
                 touched.update(changes.paths)
                 lines.append(f"merged {pair.kind} {pair.b} into {pair.a}")
         if commit and touched:
-            made = ws.git.commit(
-                touched, f"Merge {len(lines)} duplicates", "\n".join(lines), {RUN_TRAILER: run.id}
-            )
-            runs.committed(ws.state_dir, gitdir.locate(ws.root).worktree, touched, made)
+            ws.commit(touched, run, f"Merge {len(lines)} duplicates", "\n".join(lines))
     return lines
 
 

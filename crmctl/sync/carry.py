@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from crmctl.model.errors import CrmError, DecisionNeeded
+from crmctl.model.errors import DecisionNeeded
 from crmctl.model.incoming import Batch
 from crmctl.sync import unmatched
 from crmctl.sync.known import load_for
 from crmctl.sync.plan import Plan, plan
-from crmctl.workspace import files, gitdir, runs
 from crmctl.workspace.changes import ChangeSet
-from crmctl.workspace.gitformat import RUN_TRAILER
 from crmctl.workspace.paths import ACCOUNTS
 
 if TYPE_CHECKING:
@@ -132,7 +129,8 @@ def import_batch(
         report = Report(batch.system, made, dry_run)
         ours: set[str] = set()
         if commit:
-            ours, report.skipped = _sort_out(ws, made)
+            ours, theirs = ws.uncommitted({*made.paths, *made.changes.paths})
+            report.skipped = sorted(path for path in theirs if made.changes.get(path) is not None)
             made.changes = _without(made.changes, report.skipped)
         if made.changes:
             ws.apply(made.changes, run)
@@ -143,22 +141,6 @@ def import_batch(
             if report.commit:
                 report.run_id = run.id
     return report
-
-
-def _sort_out(ws: Workspace, made: Plan) -> tuple[set[str], list[str]]:
-    """Of a batch's files that differ from HEAD: those that only we wrote; those that a person edited and we would."""
-    dirty = ws.git.dirty({*made.paths, *made.changes.paths})
-    written = runs.machine_written(ws.state_dir)
-    ours = {path for path in dirty if path in written and _digest(ws, path) == written[path]}
-    return ours, sorted(path for path in dirty - ours if made.changes.get(path) is not None)
-
-
-def _digest(ws: Workspace, path: str) -> str | None:
-    try:
-        raw = files.read(ws.root, path)
-    except CrmError:
-        return ""
-    return None if raw is None else sha256(raw).hexdigest()
 
 
 def _without(changes: ChangeSet, skipped: list[str]) -> ChangeSet:
@@ -178,7 +160,4 @@ def _commit(ws: Workspace, run: Run, system: str, changes: ChangeSet, ours: set[
     if len(accounts) > _LISTED:
         body.append(f"- and {len(accounts) - _LISTED} more")
     subject = f"Import from {system}: {len(held)} file{'s' if len(held) != 1 else ''} of {len(accounts)} accounts"
-    commit = ws.git.commit(held, subject, "\n".join(body), {RUN_TRAILER: run.id})
-    if commit:
-        runs.committed(ws.state_dir, gitdir.locate(ws.root).worktree, held, commit)
-    return commit
+    return ws.commit(held, run, subject, "\n".join(body))

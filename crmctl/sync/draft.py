@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,8 @@ class Draft:
     failed: set[str] = field(default_factory=set)
     stages: dict[str, str] = field(default_factory=dict)
 
-    def begin_stages(self, placed: Iterable[Placed]) -> None:
-        """Where new accounts begin, by what the batch says of their deals: won, else open, else neither."""
+    def begin_stages(self, placed: Collection[Placed]) -> None:
+        """Where new accounts begin: a customer, or a deal won; else a deal open; else neither."""
         for place in placed:
             status = place.stated.get("status")
             if place.record.kind != "deal" or place.record.deleted:
@@ -67,6 +67,12 @@ class Draft:
                 self.stages[place.account] = "customer"
             elif status == "open":
                 self.stages.setdefault(place.account, "opportunity")
+        for place in placed:
+            # The CRM's own word for the relation: "Customer - Direct" is one, whatever deals the export holds.
+            if place.record.kind == "account":
+                relation = str(place.stated.get("account_type") or "").casefold()
+                if relation.startswith("customer"):
+                    self.stages[place.account] = "customer"
 
     def require(self, account: str) -> None:
         """CrmError if the account could not be made, so that nothing of it may lie in its folder."""

@@ -5,22 +5,6 @@ What proves the same (addresses and domains in normal form) is in `crmctl.model.
 
 from __future__ import annotations
 
-from typing import Final
-
-# Mailboxes that several people read: the same one in two records does not make them one person.
-SHARED_MAILBOXES: Final = frozenset(
-    """
-    accounting accounts admin ap billing contact enquiries finance hello help hr info invoices it
-    legal mail marketing office operations orders post procurement purchasing reception sales
-    security service support team
-    """.split()
-)
-
-
-def is_shared_mailbox(address: str) -> bool:
-    """Whether an address belongs to a desk rather than to a person, such as ``info@``."""
-    return address.partition("@")[0].lower() in SHARED_MAILBOXES
-
 
 def phone_key(text: str) -> str:
     """A number's last nine digits, which survive every way of writing the rest; "" for fewer than seven."""

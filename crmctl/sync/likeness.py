@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from crmctl.model.identity import is_free_mail
+from crmctl.model.identity import is_free_mail, is_shared_mailbox
 from crmctl.model.record import Event, Record
-from crmctl.sync.identity import is_shared_mailbox, phone_key, similar
+from crmctl.sync.identity import phone_key, similar
 from crmctl.sync.known import addresses, domains_of, folded, reference, stated
 from crmctl.workspace.names import company_key, name_key
 

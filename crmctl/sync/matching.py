@@ -13,10 +13,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crmctl.model.identity import email_domain, is_free_mail, normal_email, registrable_domain
+from crmctl.model.identity import (
+    email_domain,
+    is_free_mail,
+    is_shared_mailbox,
+    normal_email,
+    registrable_domain,
+)
 from crmctl.model.incoming import Incoming, Link
 from crmctl.model.record import Ranking, Record
-from crmctl.sync.identity import is_shared_mailbox
 from crmctl.sync.known import Known, folded, only_one
 from crmctl.workspace.config import Config
 

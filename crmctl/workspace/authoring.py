@@ -115,8 +115,8 @@ def field_of(kind: str, name: str, record: Record | None = None) -> Field:
     import difflib
 
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
-    raise UsageError(f"{name}: a {kind} has no such field{hint}")
+    hint = f"; did you mean {near[0]}?" if near else "; docs/fields.md lists them all"
+    raise UsageError(f"{name}: there is no such field of kind {kind}{hint}")
 
 
 def assignments(kind: str, texts: Sequence[str], record: Record | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 from crmctl.model.errors import UsageError
 
@@ -17,6 +17,7 @@ _FILTER = re.compile(r"([A-Za-z_][\w.]*)\s*(!=|<=|>=|=|<|>|~)\s*(.*)", re.DOTALL
 _DAYS = re.compile(r"([+-]?\d+)d\Z")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 Row = Mapping[str, Any]
+R = TypeVar("R", bound=Row)
 Test = Callable[[Row], bool]
 
 
@@ -37,6 +38,8 @@ def _one(text: str, names: set[str], today: dt.date) -> Test:
             f"{text!r} is no filter; write field=value, field<value, field>value or field~part"
         )
     name, operator, wanted = match[1], match[2], match[3].strip()
+    if not wanted and operator not in ("=", "!="):
+        raise UsageError(f"{text!r} is no filter: nothing stands after {operator}")
     if name not in names:
         raise UsageError(f"{name}: no such field{_hint(name, names)}")
     days = _DAYS.match(wanted)
@@ -103,7 +106,7 @@ def _number(value: Any) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def sort_rows(rows: list[Row], keys: Sequence[str]) -> list[Row]:
+def sort_rows(rows: Sequence[R], keys: Sequence[str]) -> list[R]:
     """Rows by one or more fields, ``-field`` for falling; rows without a value come last either way."""
     result = list(rows)
     for key in reversed(keys):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crmctl.model.record import Ranking
 
-VERSION = "2"
+VERSION = "3"
 # File systems stamp files with a coarse clock: an entry cached so soon after a change may be older than it looks.
 RACY_NS = 50_000_000
 COLUMNS = (
@@ -37,6 +37,8 @@ COLUMNS = (
 Key = tuple[int, int, int, int]
 NO_KEY = (None, None, None, None)
 CONFIG = "crmctl.yaml"
+NAME = "index.sqlite"
+WAIT = 10.0  # seconds for another process to finish writing
 
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -68,7 +70,7 @@ CREATE TABLE facts (account TEXT PRIMARY KEY, fingerprint TEXT, json TEXT, key T
 
 
 def plain(value: Any) -> Any:
-    """A record's value as JSON knows it: dates and times as ISO text, decimals as text."""
+    """A record's value as JSON knows it: dates and times as ISO text, decimals as numbers."""
     if value is None or isinstance(value, (str, int, float)):
         return value
     if isinstance(value, dict):
@@ -78,7 +80,12 @@ def plain(value: Any) -> Any:
     return _leaf(value)
 
 
-def _leaf(value: Any) -> str:
+def _leaf(value: Any) -> str | int | float:
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):
+        # Up to fifteen digits both say exactly what the decimal says.
+        return int(value) if value == value.to_integral_value() else float(value)
     if hasattr(value, "isoformat"):
         text: str = value.isoformat()
         return text.replace("+00:00", "Z")
@@ -99,25 +106,30 @@ class Index:
     def __init__(self, root: Path, state_dir: Path) -> None:
         self.root = root
         self.accounts = f"{root}/accounts"
-        self.path = state_dir / "index.sqlite"
+        self.path = state_dir / NAME
         self.db = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         try:
             return self._open()
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise
+        except sqlite3.OperationalError:
+            raise
         except sqlite3.DatabaseError:
-            pass
-        # Damaged: it is only a cache.
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-        return self._open()
+            drop(self.path)
+            return self._open()
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=10, isolation_level=None)
+        db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+        try:
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    @staticmethod
+    def _prepare(db: sqlite3.Connection) -> None:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -134,7 +146,6 @@ class Index:
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {wanted}")
             db.execute("COMMIT")
-        return db
 
     def close(self) -> None:
         self.db.close()
@@ -291,9 +302,42 @@ def stat_key(path: str) -> Key | None:
 
 @contextmanager
 def opened(root: Path, state_dir: Path) -> Iterator[Index]:
-    """The index of a workspace, closed afterwards."""
-    index = Index(root, state_dir)
+    """The index of a workspace, closed afterwards. `BusyError` if another process is filling it for too long."""
+    index = None
     try:
+        index = Index(root, state_dir)
         yield index
+    except sqlite3.DatabaseError as error:
+        trouble = _trouble(error, state_dir / NAME)
+        if trouble is None:
+            raise
+        raise trouble from error
     finally:
-        index.close()
+        if index is not None:
+            index.close()
+
+
+def _trouble(error: sqlite3.DatabaseError, path: Path) -> Exception | None:
+    """What to tell people of a trouble with the file; None for anything else, which is a bug of ours."""
+    from crmctl.model.errors import BusyError, CrmError
+
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return BusyError("another crmctl is filling the index: try again")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        drop(path)
+        return BusyError(f"the index {path} was damaged and has been dropped: run again")
+    if code in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    ):
+        return CrmError(f"cannot use the index {path}: {error}; mend that or delete the file")
+    return None
+
+
+def drop(path: Path) -> None:
+    """Remove an index: it is only a cache."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)

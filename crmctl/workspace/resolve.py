@@ -88,6 +88,8 @@ def record(records: Mapping[str, Record], text: str, what: str) -> Record:
         r for r in records.values() if wanted and (wanted in r.id or wanted in r.title.casefold())
     ]
     found = exact or part
+    main = [r for r in found if r.kind != "interaction"]
+    found = main or found
     if not found:
         known = ", ".join(sorted(records)) or "none yet"
         raise UsageError(f"no {what} is called {text!r}; there are: {known}")
@@ -99,5 +101,5 @@ def one(found: Iterable[str], text: str, what: str) -> str:
     candidates = sorted(set(found))
     if len(candidates) > 1:
         listed = ", ".join(candidates[:10]) + (" …" if len(candidates) > 10 else "")
-        raise UsageError(f"{text!r} could be any of {len(candidates)} {what}s: {listed}")
+        raise UsageError(f"{text!r} could mean more than one {what}: {listed}")
     return candidates[0]

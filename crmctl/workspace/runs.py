@@ -12,6 +12,7 @@ import base64
 import json
 import os
 import random
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -54,9 +55,13 @@ class JournalFile:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What one run meant to write. ``commit`` is "" until a commit of ours held all its files."""
+    """What one run meant to write. ``commit`` is "" until a commit of ours held all its files.
+
+    ``order`` says which of two runs on this machine came later; their ids tell only the second.
+    """
 
     run: Run
+    order: int
     worktree: str
     finished: bool
     commit: str
@@ -96,6 +101,7 @@ def begin(
         "command": run.command,
         "started": run.started.isoformat(),
         "worktree": worktree,
+        "order": time.time_ns(),
     }
     lines = [json.dumps(head), *(_file_line(*change) for change in changes)]
     folder = _folder(state_dir)
@@ -136,7 +142,7 @@ def journals(state_dir: Path) -> list[Journal]:
             found.append(_read_head(source))
         except (ValueError, KeyError, OSError):
             continue
-    return found
+    return sorted(found, key=lambda journal: (journal.order, journal.run.id))
 
 
 def unfinished(state_dir: Path) -> list[Journal]:
@@ -180,7 +186,8 @@ def _read_head(source: Path) -> Journal:
             if line.startswith((b'{"finished"', b'{"commit"')) and line.endswith(b"}"):
                 marks.update(json.loads(line))
     run = Run(head["run"], head["command"], datetime.fromisoformat(head["started"]))
-    return Journal(run, head["worktree"], "finished" in marks, str(marks.get("commit", "")), source)
+    commit = str(marks.get("commit", ""))
+    return Journal(run, head["order"], head["worktree"], "finished" in marks, commit, source)
 
 
 def _file_lines(source: Path) -> Iterator[dict[str, Any]]:

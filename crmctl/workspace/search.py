@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError, UsageError
-from crmctl.workspace.index import RACY_NS, Key
+from crmctl.workspace.index import RACY_NS, Key, account_folders
 
 if TYPE_CHECKING:
+    from crmctl.workspace.files import Reading
     from crmctl.workspace.index import Index
 
 FOLDERS = ("", "contacts", "deals", "interactions", "tasks", "plans", "reviews")
@@ -72,6 +73,7 @@ def refresh(index: Index) -> int:
         row[0]: row[1:]
         for row in index.db.execute("SELECT path, mtime, ctime, size, inode, cached FROM text_file")
     }
+    started = time.time_ns()
     stale: list[tuple[str, Key]] = []
     seen = set()
     for path, entry in _texts(index):
@@ -83,27 +85,22 @@ def refresh(index: Index) -> int:
             stale.append((path, key))
     gone = known.keys() - seen
     if stale or gone:
-        with index.transaction():
+        from crmctl.workspace.files import Reading
+
+        with index.transaction(), Reading(index.root) as reading:
             for path in [*gone, *(path for path, _ in stale if path in known)]:
                 _forget(index, path)
             for path, key in stale:
-                cached = time.time_ns()
-                _learn(index, path)
+                _learn(index, path, reading)
                 index.db.execute(
                     "INSERT OR REPLACE INTO text_file VALUES (?, ?, ?, ?, ?, ?)",
-                    (path, *key, cached),
+                    (path, *key, started),
                 )
     return len(stale)
 
 
 def _texts(index: Index) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    try:
-        accounts = sorted(os.listdir(index.accounts))
-    except FileNotFoundError:
-        return
-    for account in accounts:
-        if account[0] in "_.":
-            continue
+    for account in account_folders(index.accounts):
         for folder in FOLDERS:
             base = f"accounts/{account}/{folder}".rstrip("/")
             try:
@@ -122,11 +119,9 @@ def _forget(index: Index, path: str) -> None:
     index.db.execute("DELETE FROM text_file WHERE path = ?", (path,))
 
 
-def _learn(index: Index, path: str) -> None:
-    from crmctl.workspace import files
-
+def _learn(index: Index, path: str, reading: Reading) -> None:
     try:
-        text = (files.read(index.root, path) or b"").decode("utf-8", "replace")
+        text = (reading.read(path) or b"").decode("utf-8", "replace")
     except CrmError:
         return
     for line, title, body in _lines(text) if path.endswith(".jsonl") else [_page(path, text)]:

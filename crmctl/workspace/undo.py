@@ -18,6 +18,7 @@ from crmctl.workspace.changes import ChangeSet
 from crmctl.workspace.git import Git
 from crmctl.workspace.gitformat import RUN_TRAILER
 
+_SECOND = len("20261122T103000Z")  # the part of a run's id that is its time
 _NAMED = 5  # files that a message names
 
 
@@ -62,21 +63,27 @@ def plan_undo(root: Path, git: Git, run_id: str | None) -> tuple[ChangeSet, str]
 def runs_to_undo(root: Path, git: Git, limit: int = 20) -> list[dict[str, str]]:
     """The newest runs that can be taken back, newest first: ``run``, ``what`` it was, and its ``commit``, if any."""
     worktree = gitdir.locate(root).worktree
-    found = {
-        journal.run.id: {"run": journal.run.id, "what": journal.run.command, "commit": ""}
-        for journal in runs.journals(git.state_dir)
-        if journal.worktree == worktree and not journal.commit
-    }
+    order = {}
+    found = {}
+    for journal in runs.journals(git.state_dir):
+        order[journal.run.id] = journal.order
+        if journal.worktree == worktree and not journal.commit:
+            found[journal.run.id] = {
+                "run": journal.run.id,
+                "what": journal.run.command,
+                "commit": "",
+            }
     for run in git.log_runs(limit):
         found[run.run_id] = {"run": run.run_id, "what": run.subject, "commit": run.commit[:12]}
-    return [found[run_id] for run_id in sorted(found, reverse=True)[:limit]]
+    # An id begins with the second of its run; within it, the journal knows the order.
+    newest = sorted(found, key=lambda run: (run[:_SECOND], order.get(run, 0), run), reverse=True)
+    return [found[run_id] for run_id in newest[:limit]]
 
 
 def _find(root: Path, git: Git, run_id: str | None) -> tuple[Iterable[_Written], str]:
     commit = next(iter(git.log_runs(1, run_id)), None)
     journal = runs.find(git.state_dir, run_id, worktree=gitdir.locate(root).worktree)
-    # Run ids begin with the time, so they compare as the runs followed each other.
-    if commit and (journal is None or commit.run_id >= journal.run.id):
+    if commit and (journal is None or _came_later(git, commit.run_id, journal)):
         return _from_commit(git, commit.commit), f"undo {commit.run_id}: {one_line(commit.subject)}"
     if journal:
         return _from_journal(journal), f"undo {journal.run.id}: {one_line(journal.run.command)}"
@@ -86,6 +93,14 @@ def _find(root: Path, git: Git, run_id: str | None) -> tuple[Iterable[_Written],
         f'no run "{one_line(run_id)}" is in this branch or in the journal: take an id from the '
         f"`{RUN_TRAILER}` lines of `git log`"
     )
+
+
+def _came_later(git: Git, run_id: str, journal: runs.Journal) -> bool:
+    """Whether a committed run followed a journalled one; a run from another machine has no journal here."""
+    own = runs.find(git.state_dir, run_id)
+    if own is not None:
+        return own.order >= journal.order
+    return run_id[:_SECOND] >= journal.run.id[:_SECOND]
 
 
 def _from_commit(git: Git, commit: str) -> Iterator[_Written]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmctl.model.errors import ConfigError, UsageError
+from crmctl.model.errors import ConfigError, CrmError, UsageError
 from crmctl.workspace import gitdir
 
 if TYPE_CHECKING:
@@ -111,6 +111,24 @@ class Workspace:
         from crmctl.workspace.changes import apply
 
         apply(self.root, changes, run=run)
+
+    def uncommitted(self, paths: Iterable[str]) -> tuple[set[str], set[str]]:
+        """Of the paths that differ from HEAD: those that only crmctl wrote, and those with a person's edit."""
+        from hashlib import sha256
+
+        from crmctl.workspace import files, runs
+
+        dirty = self.git.dirty(paths)
+        written = runs.machine_written(self.state_dir)
+        ours = set()
+        for path in dirty & written.keys():
+            try:
+                raw = files.read(self.root, path)
+            except CrmError:
+                continue
+            if (None if raw is None else sha256(raw).hexdigest()) == written[path]:
+                ours.add(path)
+        return ours, dirty - ours
 
     def commit(self, paths: Iterable[str], run: Run, subject: str, body: str = "") -> str:
         """One commit of exactly ``paths``, named by its run so that `crmctl undo` finds it; "" if nothing differs."""

@@ -14,7 +14,12 @@ from tests.conftest import Crm
 @pytest.fixture
 def acme(crm: Crm) -> str:
     assert crm("new", "Acme Freight", "--domain", "acme.example", "--owner", "ana").code == 0
-    assert crm("contact", "add", "acme", "Ines Okafor", "roles=champion", "email=ines@acme.example").code == 0
+    assert (
+        crm(
+            "contact", "add", "acme", "Ines Okafor", "roles=champion", "email=ines@acme.example"
+        ).code
+        == 0
+    )
     return "acme-freight"
 
 
@@ -76,7 +81,9 @@ def test_set_changes_one_line_and_unset_gives_it_back(crm: Crm, acme: str, works
     assert crm("set", acme, "arr=48000").code == crm("set", acme, "arr=48000").code == 0
 
 
-@pytest.mark.parametrize("value", ["arr=many", "renewal=31.12.2026", "stage=lost", "colour=red", "arr"])
+@pytest.mark.parametrize(
+    "value", ["arr=many", "renewal=31.12.2026", "stage=lost", "colour=red", "arr"]
+)
 def test_set_refuses_what_does_not_fit(crm: Crm, acme: str, workspace: Path, value: str) -> None:
     before = profile(workspace)
     refused = crm("set", acme, value)
@@ -95,9 +102,18 @@ def test_a_dry_run_shows_the_diff_and_writes_nothing(crm: Crm, acme: str, worksp
 def test_commit_holds_exactly_what_was_written(crm: Crm, acme: str, workspace: Path) -> None:
     assert crm("set", acme, "city=Leeds", "--commit").code == 0
     shown = subprocess.run(
-        ["git", "show", "--name-only", "--format=%s"], cwd=workspace, capture_output=True, text=True, check=True
+        ["git", "show", "--name-only", "--format=%s"],
+        cwd=workspace,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert shown.stdout.split() == ["acme-freight:", "set", "city", "accounts/acme-freight/profile.md"]
+    assert shown.stdout.split() == [
+        "acme-freight:",
+        "set",
+        "city",
+        "accounts/acme-freight/profile.md",
+    ]
 
 
 def test_log_in_one_line_and_find_it_again(crm: Crm, acme: str) -> None:
@@ -106,7 +122,9 @@ def test_log_in_one_line_and_find_it_again(crm: Crm, acme: str) -> None:
         "--next", "send the quote by friday", "-m", "She asked about per-vehicle pricing.",
     )  # fmt: skip
     assert done.code == 0
-    (call,) = [row for row in json.loads(crm("timeline", acme, "--json").out) if row["type"] == "call"]
+    (call,) = [
+        row for row in json.loads(crm("timeline", acme, "--json").out) if row["type"] == "call"
+    ]
     assert (call["at"], call["with"]) == ("2026-11-15T12:00:00Z", ["ines-okafor"])
     page = json.loads(crm("show", acme, call["where"].rsplit("/", 1)[1][:-3], "--json").out)
     assert page["fields"]["next_step_due"]["value"] == "2026-11-20"
@@ -120,7 +138,9 @@ def test_log_refuses_a_person_nobody_knows(crm: Crm, acme: str) -> None:
     assert "ines-okafor" in refused.err
 
 
-def test_log_in_the_editor(crm: Crm, acme: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_in_the_editor(
+    crm: Crm, acme: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     editor = home / "editor"
     editor.write_text('#!/bin/sh\nsed -i "s/^subject: .*/subject: Site visit/" "$1"\n')
     editor.chmod(0o755)
@@ -159,7 +179,7 @@ def test_a_deal_through_its_stages(crm: Crm, acme: str) -> None:
     assert crm("deal", "add", acme, "Fleet telemetry", "amount=48000", "close=2027-01-31").code == 0
     assert crm("deal", "stage", acme, "fleet", "proposal", "--at", "2026-11-20").code == 0
     (row,) = json.loads(crm("deal", "list", "--json").out)
-    assert (row["stage"], row["amount"], row["currency"]) == ("proposal", "48000", "USD")
+    assert (row["stage"], row["amount"], row["currency"]) == ("proposal", 48000, "USD")
     assert [move["stage"] for move in row["stage_history"]] == ["qualification", "proposal"]
     assert crm("deal", "close", acme, "fleet", "--won").code == 0
     assert crm("deal", "list", "--json").out.strip() == "[]"
@@ -180,12 +200,18 @@ def test_stage_moves_keep_their_history(crm: Crm, acme: str) -> None:
     assert crm("stage", acme, "opportunity", "--reason", "wants a proposal", "--tasks").code == 0
     assert crm("stage", acme, "business-case", "--at", "2026-12-01").code == 0
     stage = json.loads(crm("stage", acme, "--json").out)
-    assert (stage["stage"], stage["step"], stage["since"]) == ("opportunity", "business_case", "2026-12-01")
+    assert (stage["stage"], stage["step"], stage["since"]) == (
+        "opportunity",
+        "business_case",
+        "2026-12-01",
+    )
     assert [move["step"] for move in stage["history"]] == ["research", "discovery"]
     assert crm("stage", acme, "nowhere").code == 2
 
 
-def test_a_contact_moves_to_another_company_and_is_still_named(crm: Crm, acme: str, workspace: Path) -> None:
+def test_a_contact_moves_to_another_company_and_is_still_named(
+    crm: Crm, acme: str, workspace: Path
+) -> None:
     crm("new", "Globex", "--no-tasks")
     crm("log", acme, "Call", "--with", "ines")
     assert crm("contact", "move", acme, "ines", "globex").code == 0
@@ -194,7 +220,9 @@ def test_a_contact_moves_to_another_company_and_is_still_named(crm: Crm, acme: s
     assert note["with"] == ["globex/ines-okafor"]
 
 
-def test_undo_takes_the_last_run_back_and_can_be_undone(crm: Crm, acme: str, workspace: Path) -> None:
+def test_undo_takes_the_last_run_back_and_can_be_undone(
+    crm: Crm, acme: str, workspace: Path
+) -> None:
     before = profile(workspace)
     crm("set", acme, "city=Leeds")
     assert crm("undo").code == 0
@@ -223,7 +251,12 @@ def test_quiet_says_nothing_on_success(crm: Crm, acme: str) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["nonsense"], 2), (["show"], 2), (["list", "--nonsense"], 2), (["-C", "/nowhere", "list"], 4)],
+    [
+        (["nonsense"], 2),
+        (["show"], 2),
+        (["list", "--nonsense"], 2),
+        (["-C", "/nowhere", "list"], 4),
+    ],
 )
 def test_exit_codes(crm: Crm, arguments: list[str], code: int) -> None:
     assert crm(*arguments).code == code

@@ -79,14 +79,15 @@ def test_a_wrong_mapping_is_wrong_usage(pair: str, sentence: str) -> None:
     if not sentence:
         assert mapping_for("accounts", ["Company", "Site"], [pair]) == {"Site": "name"}
         return
+    header = ["Company", "Site"]
     with pytest.raises(UsageError) as error:
-        mapping_for("accounts", ["Company", "Site"], [pair])
+        check_mapping("accounts", header, mapping_for("accounts", header, [pair]))
     assert sentence in str(error.value)
 
 
 def test_two_columns_never_fill_one_field() -> None:
     with pytest.raises(UsageError, match="both fill name"):
-        mapping_for("accounts", ["a", "b"], ["a=name", "b=name"])
+        check_mapping("accounts", ["a", "b"], {"a": "name", "b": "name"})
     with pytest.raises(UsageError, match="no column"):
         check_mapping("accounts", ["a"], {"gone": "name"})
 
@@ -98,7 +99,7 @@ def test_an_unknown_kind_lists_the_kinds() -> None:
 
 def test_the_preview_shows_every_column() -> None:
     table = parse(b"Company,Notes,Empty\n,first,\nHollis,second,\n", "x.csv")
-    rows = preview("accounts", table, {"Company": "name"})
+    rows = preview(table, {"Company": "name"})
     assert [(r.column, r.field, r.sample) for r in rows] == [
         ("Company", "name", "Hollis"),
         ("Notes", "", "first"),

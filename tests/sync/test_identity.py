@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crmctl.sync.identity import is_shared_mailbox, phone_key, similar
+from crmctl.model.identity import is_shared_mailbox
+from crmctl.sync.identity import phone_key, similar
 from crmctl.workspace.names import company_key, name_key
 
 

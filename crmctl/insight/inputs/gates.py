@@ -12,8 +12,10 @@ def gates(evidence: Evidence, now: int) -> Facts:
     """By gate: days since it shut, None while nothing says that it did."""
     return {
         "champion_left": _champion_left(evidence, now),
-        "notice_given": _since(evidence, "notice_given", now, "notice was given"),
-        "payment_overdue": _since(evidence, "payment_overdue_since", now, "payment is overdue"),
+        "notice_given": _since(evidence, "notice_given", now, "notice was given on"),
+        "payment_overdue": _since(
+            evidence, "payment_overdue_since", now, "payment is overdue since"
+        ),
     }
 
 
@@ -31,6 +33,6 @@ def _champion_left(evidence: Evidence, now: int) -> Fact:
 def _since(evidence: Evidence, name: str, now: int, what: str) -> Fact:
     day = evidence.dates.get(name)
     if day is None or day > now:
-        return unknown(f"nothing says that {what}")
+        return unknown(f"nothing says that {what.rsplit(' ', 1)[0]}")
     since = dt.date.fromordinal(day)
-    return Fact(now - day, since, evidence.where[name], f"{what} since {since}")
+    return Fact(now - day, since, evidence.where[name], f"{what} {since}")

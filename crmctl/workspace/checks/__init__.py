@@ -51,7 +51,16 @@ def check(
         problems += found
         claims.append(claimed)
     problems += duplicates.problems(root, claims, config.free_mail)
-    return sorted({p for p in problems if _covers(places, p.path)})
+    wrong = {(p.path, p.field) for p in problems if p.code != "required"}
+    return sorted(
+        {
+            problem
+            for problem in problems
+            # A wrong value is not missing as well.
+            if _covers(places, problem.path)
+            and not (problem.code == "required" and (problem.path, problem.field) in wrong)
+        }
+    )
 
 
 def _accounts(names: list[str], context: Context) -> Iterator[tuple[list[Problem], Claims]]:

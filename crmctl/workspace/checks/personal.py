@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from crmctl.model.errors import Problem
+from crmctl.model.identity import is_shared_mailbox
 from crmctl.workspace.checks.source import Context, KeyPath, Source
 from crmctl.workspace.records import SOURCES
 
@@ -23,12 +24,6 @@ _LABEL = re.compile(
 _LABEL_LENGTH = 16
 # Identifiers look like addresses and numbers: a mail's id has an @ in it.
 _IDENTIFIERS = frozenset({"id", "aliases", "modified", "website", "number"})
-# Shared mailboxes are nobody's.
-_SHARED = frozenset(
-    """abuse accounting accounts billing compliance contact dpo finance hello help hr info invoices it jobs legal
-    mail marketing no-reply noreply office orders postmaster press privacy procurement reception sales security service
-    support team webmaster""".split()
-)
 
 
 def in_record(source: Source, text: str, context: Context) -> Iterator[Problem]:
@@ -107,7 +102,7 @@ def _found(text: str, context: Context) -> Iterator[str]:
 
 
 def _ours(address: str, context: Context) -> bool:
-    local, _, domain = address.partition("@")
-    if local in _SHARED or domain in context.config.our_domains:
+    domain = address.rpartition("@")[2]
+    if is_shared_mailbox(address) or domain in context.config.our_domains:
         return True
     return any(address == member.email.lower() for member in context.config.team)

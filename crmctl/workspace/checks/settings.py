@@ -13,7 +13,7 @@ from pydantic_core.core_schema import ValidationInfo
 from crmctl.model.errors import CrmError, Problem
 from crmctl.model.lifecycle import STAGES, STEPS
 from crmctl.model.schema import FIELDS
-from crmctl.workspace import files, templates, yamlio
+from crmctl.workspace import files, paths, templates, yamlio
 from crmctl.workspace.authoring import TASKS
 from crmctl.workspace.checks import conflicts, secrets, tree
 from crmctl.workspace.checks.source import Context
@@ -72,7 +72,8 @@ def problems(context: Context) -> Iterator[Problem]:
     listed, found = tree.survey(context.root, templates.FOLDER)
     yield from found
     named = {f"{place}/{name}" for place, names in listed.items() for name in names}
-    for path in sorted({CONFIG, *context.others} | named):
+    higher = {path for path in context.others if not path.startswith(f"{paths.ACCOUNTS}/")}
+    for path in sorted({CONFIG} | higher | named):
         try:
             raw = files.read(context.root, path)
         except CrmError as error:

@@ -49,10 +49,23 @@ def _tools() -> tuple[Callable[[str], object], Callable[[str], Any] | None]:
     return matches, loads
 
 
+def _many(pattern: str) -> str:
+    return f"(?>(?:{pattern})*)"
+
+
+def _some(pattern: str) -> str:
+    return f"(?>(?:{pattern})+)"
+
+
+def _maybe(pattern: str) -> str:
+    return f"(?>(?:{pattern})?)"
+
+
 def _grammar() -> str:
     """The plain grammar, over printable text and line feeds.
 
-    ``++`` and ``*+`` never give back what they took, so matching takes linear time.
+    Nothing repeated ever gives back what it took, so matching takes linear time: single characters by
+    ``*+``, groups by ``(?>...)``, because possessive groups are broken before Python 3.11.5.
     """
     char = r"[^\n]"
     word = r"[^\n:#]"
@@ -64,22 +77,24 @@ def _grammar() -> str:
     timeless = "(?! *[-+]?[0-9]+[-:])"
     double = rf'"{timeless}[^"\\\n]*+"'
     single = rf"'{timeless}[^'\n]*+'"
-    bare = rf"[^\W\d_]{word}*+(?::(?=[A-Za-z0-9/]){word}*+)*+"
+    bare = rf"[^\W\d_]{word}*+" + _many(f":(?=[A-Za-z0-9/]){word}*+")
     key = "(?![tTfFnN](?:rue|RUE|alse|ALSE|ull|ULL):)[A-Za-z_][A-Za-z0-9_-]*+:"
 
     inner = rf"(?:[^\W\d_][^\n:#,\[\]{{}}\"`|>%!*?]*+|{double}|{single}|{date}|{number})"
-    flow_list = rf"\[(?:{inner}(?:, (?!\])|(?=\])))*+\]"
-    flow_map = rf"\{{(?:{key} {inner}(?:, (?!\}})|(?=\}})))*+\}}"
+    in_list = _many(inner + r"(?:, (?!\])|(?=\]))")
+    in_map = _many(key + " " + inner + r"(?:, (?!\})|(?=\}))")
+    flow_list, flow_map = rf"\[{in_list}\]", rf"\{{{in_map}\}}"
     value = f"(?:{bare}|{double}|{date}|{number}|{flow_list}|{flow_map}|{single})"
-    end = f" *+(?:(?<= )#{char}*+)?+\n"
-    gap = f"(?: *+(?:#{char}*+)?+\n)*+"
+    end = " *+" + _maybe(f"(?<= )#{char}*+") + "\n"
+    gap = _many(" *+" + _maybe(f"#{char}*+") + "\n")
 
     def items(indent: int) -> str:
-        return f"(?:{' ' * indent}- {value}{end}{gap})++"
+        return _some(f"{' ' * indent}- {value}{end}{gap}")
 
     def literal(indent: int) -> str:
         line = f"{' ' * indent} *+[^ \n]{char}*+\n"
-        return rf" \|-?\n{timeless}(?! {{{indent + 1}}}){line}(?:{line}|\n)*+(?! ++#)"
+        lines = line + _many(line + r"|\n")
+        return rf" \|-?\n{timeless}(?! {{{indent + 1}}}){lines}(?! ++#)"
 
     def pairs(indent: int, deepest: int) -> str:
         below = [items(indent + 2)]
@@ -87,7 +102,8 @@ def _grammar() -> str:
             below.append(items(0))
         if indent < deepest:
             below.append(pairs(indent + 2, deepest))
-        entry = f"(?: ++{value}{end}|{literal(indent + 2)}|{end}(?:{gap}(?:{'|'.join(below)}))?+)"
-        return f"(?:{' ' * indent}{key}{entry}{gap})++"
+        nested = _maybe(gap + f"(?:{'|'.join(below)})")
+        entry = f"(?: ++{value}{end}|{literal(indent + 2)}|{end}{nested})"
+        return _some(f"{' ' * indent}{key}{entry}{gap}")
 
-    return f"{gap}(?:{pairs(0, 4)})?+"
+    return gap + _maybe(pairs(0, 4))

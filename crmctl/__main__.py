@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,9 +95,20 @@ def _run(arguments: list[str]) -> int:
         show = getattr(error, "show", None)
         if show is None or not hasattr(error, "format_message"):
             raise
-        show()
+        _show(show)
         return int(getattr(error, "exit_code", 2))
     return result if isinstance(result, int) else 0
+
+
+def _show(show: Callable[[TextIO], None]) -> None:
+    """What Typer says of a wrong call; it quotes the arguments, and they may come from anywhere."""
+    from io import StringIO
+
+    from crmctl.model import text
+
+    said = StringIO()
+    show(said)
+    sys.stderr.write(text.terminal(said.getvalue()))
 
 
 def _say(message: str) -> None:

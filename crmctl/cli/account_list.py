@@ -33,19 +33,18 @@ def run_list(
     columns_read = COLUMNS if deep else [name for name in COLUMNS if name in named]
     with opened(ws.root, ws.state_dir) as index:
         rows = index.profiles(columns_read)
-        measures.refresh(index)
+        measures.refresh(index, only_latest=True)
         scores = measures.latest(index, "health.score")
         documents = index.documents() if deep else {}
     listed: list[Mapping[str, Any]] = []
+    names = ("account", HEALTH, *columns_read)
     for slug, problem, *values in rows:
         if problem is not None:
             out.warn(f"{problem}; `crmctl check` says more")
             continue
-        row = documents.get(slug, {})
-        row["account"] = slug
-        row.update(zip(columns_read, values, strict=True))
-        row[HEALTH] = _round(scores[slug][1]) if slug in scores else None
-        listed.append(row)
+        health = _round(scores[slug][1]) if slug in scores else None
+        row = dict(zip(names, (slug, health, *values), strict=True))
+        listed.append({**documents.get(slug, {}), **row} if deep else row)
     if deep:
         listed = _filtered(current, listed, filters, named)
     if sort != "account":
@@ -53,6 +52,8 @@ def run_list(
 
         listed = sort_rows(listed, _words(sort))
     out.records(wanted, listed[:limit] if limit else listed, style=shape)
+    if not listed and not shape:
+        out.say("no accounts")
 
 
 def _filtered(

@@ -167,6 +167,8 @@ def edit(
     record: Annotated[
         str, typer.Argument(metavar="[RECORD]", help="A contact, deal or task of the account.")
     ] = "",
+    dry_run: DryRun = False,
+    commit: Commit = False,
 ) -> None:
     """Edit a file in your editor, and check it afterwards.
 
@@ -181,7 +183,7 @@ def edit(
     current = session(ctx)
     slug = resolve.account(current.ws, account)
     path = pages.find_path(current.ws, slug, record)
-    editor.edit_file(current, path)
+    editor.edit_file(current, path, dry_run=dry_run, commit=commit)
 
 
 def stage(

@@ -104,6 +104,8 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         workflows,
     )
 
+    app.registered_commands.clear()
+    app.registered_groups.clear()
     for module in (
         setup,
         accounts,

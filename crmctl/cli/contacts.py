@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crmctl.workspace.changes import ChangeSet
 
 LISTED = ("account", "id", "name", "title", "roles", "email")
+READ = ("account", "name", "title", "roles", "email", "id")
 
 
 def add(
@@ -71,13 +72,17 @@ def list_contacts(
     """
     from crmctl.cli.listing import run_record_list
 
-    run_record_list(session(ctx), "contact", LISTED, account, filters or [], sort, style(json, csv))
+    run_record_list(
+        session(ctx), "contact", LISTED, READ, account, filters or [], sort, style(json, csv)
+    )
 
 
 def edit(
     ctx: typer.Context,
     account: Account,
     person: Annotated[str, typer.Argument(help="The contact.")],
+    dry_run: DryRun = False,
+    commit: Commit = False,
 ) -> None:
     """Open a contact's file in your editor.
 
@@ -87,7 +92,8 @@ def edit(
     from crmctl.cli.listing import find_record
 
     current = session(ctx)
-    editor.edit_file(current, find_record(current, account, person, "contact").path)
+    path = find_record(current, account, person, "contact").path
+    editor.edit_file(current, path, dry_run=dry_run, commit=commit)
 
 
 def move(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crmctl.workspace.changes import ChangeSet
 
 LISTED = ("account", "id", "name", "stage", "status", "amount", "currency", "close")
+READ = ("account", "name", "stage", "amount", "currency", "close", "status", "id")
 Deal = Annotated[str, typer.Argument(metavar="DEAL", help="The deal's file, name or a part of it.")]
 
 
@@ -80,7 +81,15 @@ def list_deals(
         return everything or row.get("status") in (None, "open")
 
     run_record_list(
-        session(ctx), "deal", LISTED, account, filters or [], sort, style(json, csv), keep=keep
+        session(ctx),
+        "deal",
+        LISTED,
+        READ,
+        account,
+        filters or [],
+        sort,
+        style(json, csv),
+        keep=keep,
     )
 
 

@@ -53,7 +53,7 @@ def compose(start: str, name: str) -> str:
     return text
 
 
-def edit_file(current: Session, path: str) -> None:
+def edit_file(current: Session, path: str, *, dry_run: bool, commit: bool) -> None:
     """Edit a workspace file through a draft: only a valid result replaces it, and only if nobody else changed it."""
     from crmctl.workspace import files
     from crmctl.workspace.changes import ChangeSet
@@ -87,12 +87,12 @@ def edit_file(current: Session, path: str) -> None:
     changes = ChangeSet()
     changes.put(path, old, new, "edited")
     try:
-        with ws.writing("edit") as run:
-            ws.apply(changes, run)
+        current.carry_out(
+            "edit", lambda: changes, dry_run=dry_run, commit=commit, subject=f"Edit {path}"
+        )
     except CrmError as error:
         raise type(error)(f"{error}; your draft is kept in {draft}") from None
     draft.unlink()
-    current.out.changed(changes)
 
 
 def _again() -> bool:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from crmctl.workspace.changes import ChangeSet
 
 
+COLUMNS = ("at", "type", "direction", "subject", "with", "where")
+
+
 def log(
     ctx: typer.Context,
     account: Account,
@@ -160,7 +163,7 @@ def timeline(
     from crmctl.cli.parse import day
     from crmctl.model.errors import UsageError
     from crmctl.render.timeline import TYPES, entries
-    from crmctl.workspace import resolve
+    from crmctl.workspace import paths, resolve
 
     current = session(ctx)
     if type_ not in ("", *TYPES):
@@ -169,9 +172,13 @@ def timeline(
     start = day(since, current.ws, past=True) if since else None
     rows, problems = entries(current.ws, slug, since=start, type_=type_)
     rows = rows[-limit:] if limit else rows
-    current.out.records(
-        ("at", "type", "direction", "subject", "with", "where"), rows, style=style(json, csv)
-    )
+    shape = style(json, csv)
+    if current.out.people and not shape:
+        folder = f"{paths.ACCOUNTS}/{slug}/"
+        rows = [row | {"where": str(row["where"]).removeprefix(folder)} for row in rows]
+    current.out.records(COLUMNS, rows, style=shape)
+    if not rows and not shape:
+        current.out.say("nothing happened")
     for problem in problems:
         current.out.warn(str(problem))
 

@@ -15,6 +15,7 @@ def run_record_list(
     current: Session,
     kind: str,
     columns: Sequence[str],
+    people: Sequence[str],
     account: str | None,
     filters: Sequence[str],
     sort: str,
@@ -22,7 +23,10 @@ def run_record_list(
     *,
     keep: Any = None,
 ) -> None:
-    """Print the records of one kind, of one account or of all, that pass the filters and ``keep``."""
+    """Print the records of one kind, of one account or of all, that pass the filters and ``keep``.
+
+    ``people`` are the columns on a terminal, the most wanted first.
+    """
     from crmctl.model.schema import FIELDS
     from crmctl.workspace import catalog, resolve
     from crmctl.workspace import filters as filtering
@@ -39,7 +43,9 @@ def run_record_list(
     rows = [row for row in rows if test(row) and (keep is None or keep(row))]
     if sort:
         rows = filtering.sort_rows(rows, [key.strip() for key in sort.split(",")])
-    current.out.records(columns, rows, style=shape)
+    current.out.records(columns, rows, style=shape, people=people)
+    if not rows and not shape:
+        current.out.say(f"no {kind}s")
 
 
 def find_record(current: Session, account: str, text: str, kind: str) -> Record:

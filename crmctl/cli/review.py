@@ -36,12 +36,17 @@ def write_document(
         return made[0][0]
 
     changes = current.carry_out(
-        command, changes_of, dry_run=dry_run, commit=commit, subject=f"{slug}: {command}"
+        command,
+        changes_of,
+        dry_run=dry_run,
+        commit=commit,
+        subject=f"{slug}: {command}",
+        json=json,
     )
     _, text, kept = made[0]
     for section in kept:
         current.out.warn(str(section))
-    if dry_run or not show:
+    if not show or (dry_run and not json):
         return
     if json:
         current.out.json(

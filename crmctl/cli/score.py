@@ -10,7 +10,9 @@ from crmctl.cli.options import Commit, Csv, DryRun, Json, MaybeAccount, style
 from crmctl.cli.session import session
 
 if TYPE_CHECKING:
+    from crmctl.insight.cache import Glance
     from crmctl.insight.health import Health
+    from crmctl.insight.scoring import ScorePlan
     from crmctl.render.terminal import Output
     from crmctl.workspace.changes import ChangeSet
 
@@ -27,7 +29,19 @@ COLUMNS = (
     "outcomes",
     "note",
 )
+READ = (
+    "account",
+    "score",
+    "status",
+    "known",
+    "usage",
+    "support",
+    "relationship",
+    "outcomes",
+    "note",
+)
 EXPLAINED = ("name", "value", "normalised", "weight", "points", "as_of", "source", "note")
+WHY = ("name", "value", "normalised", "weight", "points", "note", "as_of", "source")
 
 
 def score(
@@ -48,7 +62,8 @@ def score(
 
     Example: crmctl score acme --explain
     """
-    from crmctl.insight.scoring import ScorePlan, plan_scores
+    from crmctl.insight.scoring import plan_scores
+    from crmctl.model.errors import DamagedFile
     from crmctl.workspace import resolve
 
     current = session(ctx)
@@ -58,14 +73,22 @@ def score(
 
     def plan() -> ChangeSet:
         done[:] = [plan_scores(ws, slugs)]
+        if slugs and not done[0].results:
+            raise DamagedFile(done[0].problems)
         return done[0].changes
 
     if explain:
-        done.append(plan_scores(ws, slugs))
+        plan()
     else:
         subject = f"{slugs[0]}: score" if slugs else "Score all accounts"
         current.carry_out(
-            "score", plan, dry_run=dry_run, commit=commit, subject=subject, machine=True
+            "score",
+            plan,
+            dry_run=dry_run,
+            commit=commit,
+            subject=subject,
+            machine=True,
+            json=json,
         )
     results = done[0].results
     for problem in done[0].problems:
@@ -79,15 +102,36 @@ def score(
         for slug, health in results.items():
             _print_explanation(current.out, slug, health, shape)
     elif not dry_run and not current.quiet:
-        rows = [_row(slug, health) for slug, health in results.items()]
-        current.out.records(COLUMNS, rows, style=shape)
+        rows = [_row(glance) for glance in results.glances()]
+        current.out.records(COLUMNS, rows, style=shape, people=READ)
+    _partial(done[0])
+
+
+def _partial(done: ScorePlan) -> None:
+    """PartialError that names the accounts which have no result."""
+    from crmctl.model.errors import PartialError
+    from crmctl.workspace.paths import ACCOUNTS
+
+    if not done.problems:
+        return
+    parts = [problem.path.split("/") for problem in done.problems]
+    named = {part[1] for part in parts if part[0] == ACCOUNTS and len(part) > 1}
+    unread = sorted(name for name in named - set(done.results) if not name.startswith("_"))
+    if unread:
+        raise PartialError(f"not scored, for what is said above: {', '.join(unread)}")
 
 
 def _print_explanation(out: Output, slug: str, health: Health, shape: str) -> None:
     from crmctl.insight.health import explain
+    from crmctl.workspace.paths import ACCOUNTS
 
     out.line(_headline(slug, health), style="bold")
-    out.records(EXPLAINED, [_explained(row._asdict()) for row in explain(health)], style=shape)
+    rows = [_explained(row._asdict()) for row in explain(health)]
+    if out.people and not shape:
+        folder = f"{ACCOUNTS}/{slug}/"
+        for row in rows:
+            row["source"] = (row["source"] or "").removeprefix(folder).removeprefix(f"{ACCOUNTS}/")
+    out.records(EXPLAINED, rows, style=shape, people=WHY, wrap=True)
     for item in health.recommendations:
         out.line(f"- {item.text} ({item.reason})" if item.reason else f"- {item.text}")
 
@@ -126,19 +170,18 @@ def _points(value: float | None, digits: int = 0) -> str:
     return "" if value is None else half_up(value, digits)
 
 
-def _row(slug: str, health: Health) -> dict[str, Any]:
+def _row(glance: Glance) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "account": slug,
-        "score": _points(health.score),
-        "status": health.status or "",
+        "account": glance.account,
+        "score": _points(glance.score),
+        "status": glance.status or "",
+        "known": f"{_points(glance.coverage * 100)} %",
+        "coverage": _points(glance.coverage, 2),
+        "low": _points(glance.low),
+        "high": _points(glance.high),
     }
-    row |= {
-        "coverage": _points(health.coverage, 2),
-        "low": _points(health.low),
-        "high": _points(health.high),
-    }
-    note = "; ".join(gate.reason for gate in health.gates) or health.reason
-    return row | {factor.name: _points(factor.score) for factor in health.factors} | {"note": note}
+    factors = {name: _points(value) for name, value in glance.factors.items()}
+    return row | factors | {"note": glance.reason}
 
 
 def _explained(row: dict[str, Any]) -> dict[str, Any]:

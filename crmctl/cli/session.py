@@ -59,14 +59,17 @@ class Session:
         commit: bool = False,
         subject: str = "",
         machine: bool = False,
+        json: bool = False,
     ) -> ChangeSet:
         """Make a plan and write it under the lock, or print it with ``dry_run``. Says which files were touched.
 
         ``machine``: no person asked for just these files, so one with a person's edit is left out of the commit.
+        ``json``: the result is to be JSON and nothing else, so a dry run prints no diff.
         """
         if dry_run:
             changes = plan()
-            self.out.diff(changes)
+            if not json:
+                self.out.diff(changes)
             self.out.say(_counted(changes, "would be "))
             return changes
         if commit:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crmctl.workspace.changes import ChangeSet
 
 LISTED = ("due", "account", "title", "owner", "priority", "id")
+READ = ("due", "title", "account", "owner", "priority")
 Task = Annotated[
     str, typer.Argument(metavar="TASK", help="The task's file, title or a part of it.")
 ]
@@ -91,7 +92,7 @@ def list_tasks(
 
     wanted = [*(filters or []), *([f"owner={owner}"] if owner else [])]
     run_record_list(
-        session(ctx), "task", LISTED, account, wanted, sort, style(json, csv), keep=keep
+        session(ctx), "task", LISTED, READ, account, wanted, sort, style(json, csv), keep=keep
     )
 
 

@@ -33,9 +33,15 @@ def conflicts(
     current = session(ctx)
     slugs = [resolve.account(current.ws, account)] if account else None
     found = [asdict(conflict) for conflict in find(current.ws, slugs)]
-    current.out.records(
-        ("path", "field", "state", "holds", "stated"), found, style=style(json, csv)
-    )
+    shape = style(json, csv)
+    if current.out.people and not shape:
+        sections: dict[str, list[tuple[str, str, str]]] = {}
+        for one in found:
+            stated = "; ".join(f"{who} says {value}" for who, value in one["stated"].items())
+            sections.setdefault(one["ref"], []).append((one["field"], one["state"], stated))
+        current.out.sections(sections)
+    else:
+        current.out.records(("path", "field", "state", "holds", "stated"), found, style=shape)
     if not found and not (json or csv):
         current.out.say("no conflicts")
 
@@ -68,23 +74,36 @@ def dupes(
     if level not in ("", "likely", "possible"):
         raise UsageError(f"--level: found {level!r}; allowed: likely, possible")
     found = [s for s in finding.suggest(current.ws) if not level or s.level == level]
-    if not merge_likely:
+    if not merge_likely or (dry_run and json):
         rows = [asdict(s) | {"score": f"{s.score:.2f}", "reasons": list(s.reasons)} for s in found]
         current.out.records(
-            ("kind", "a", "b", "level", "score", "reasons"), rows, style=style(json, csv)
+            ("kind", "a", "b", "level", "score", "reasons"),
+            rows,
+            style=style(json, csv),
+            people=("kind", "a", "b", "level", "reasons"),
+            wrap=True,
         )
+        if not rows and not (json or csv):
+            current.out.say("no suggestions")
         return
     likely = [s for s in found if s.level == "likely"]
     for suggestion in likely:
         current.out.say(str(suggestion))
-    if dry_run or not likely:
-        current.out.say(f"{len(likely)} pairs would be merged")
+    if dry_run:
+        for _, changes in accept.first_merges(current.ws):
+            current.out.diff(changes)
+        current.out.say(f"{len(likely)} pairs would be merged, and what then proves to be one")
         return
-    if not yes:
+    if likely and not yes:
         typer.confirm(f"Merge {len(likely)} pairs?", abort=True, err=True)
-    merged = accept.merge_likely(current.ws, commit=commit)
-    for line in merged:
-        current.out.line(line)
+    merged = accept.merge_likely(current.ws, commit=commit) if likely else []
+    if json:
+        current.out.json([{"kind": m.kind, "into": m.a, "merged": m.b} for m in merged])
+        return
+    for pair in merged if not current.quiet else ():
+        current.out.line(f"merged {pair.kind} {pair.b} into {pair.a}")
+    if not merged:
+        current.out.say("no likely pairs")
 
 
 def merge(
@@ -143,6 +162,8 @@ def undo(
     if list_:
         rows = runs_to_undo(ws.root, ws.git)
         current.out.records(("run", "what", "commit"), rows, style="json" if json else "")
+        if not rows and not json:
+            current.out.say("no runs")
         return
 
     def plan() -> ChangeSet:

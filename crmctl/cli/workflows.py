@@ -42,7 +42,7 @@ def run(
     if plan or dry_run:
         due = engine.plan(ws, account=slug, workflow=workflow or None)
         _print(current.out, due, json=json)
-        if dry_run:
+        if dry_run and not json:
             current.out.diff(due.changes)
         return
     if commit:
@@ -65,6 +65,10 @@ def run(
         raise PartialError(
             f"{len(due.failures)} actions failed and will be tried again at the next run"
         )
+    if due.problems:
+        from crmctl.model.errors import PartialError
+
+        raise PartialError("not every account could be looked at, for what is said above")
 
 
 def _print(out: Output, due: RunPlan, *, json: bool) -> None:
@@ -87,11 +91,24 @@ def _print(out: Output, due: RunPlan, *, json: bool) -> None:
         ]
         out.json({"steps": rows, "messages": messages})
         return
-    out.records(STEPS, rows)
+    if out.people:
+        out.sections(_by_occasion(rows))
+    else:
+        out.records(STEPS, rows)
     for problem in due.problems:
         out.warn(str(problem))
     if not rows:
         out.say("nothing is due")
+
+
+def _by_occasion(rows: list[dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
+    """What was done, below what it was done for."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        said = row["what"] if row["state"] == "did" else f"{row['state']}: {row['what']}"
+        title = f"{row['account']}: {row['workflow']} ({row['because'] or row['episode']})"
+        found.setdefault(title, []).append((row["action"] or "over", said))
+    return found
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -20,7 +20,6 @@ from crmctl.workspace.index import Index
 
 # Raised when evidence or results are stored in another form.
 FORMAT = "1"
-SOURCE = "crmctl"  # who measured, in the rows that scoring writes
 
 
 class Gathered(NamedTuple):
@@ -80,13 +79,12 @@ class Cache:
             rows = [row for a in accounts for row in self.index.db.execute(one, (a,))]
         return {account: (key, result) for account, key, result in rows}
 
-    def latest(self, account: str) -> dict[str, tuple[str, str]]:
-        """The newest (day, value) of each of the account's own measures of health."""
+    def latest(self, account: str, names: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """The newest (day, value) of these measures of one account."""
         rows = self.index.db.execute(
-            "SELECT measure, day, value FROM measure"
-            " WHERE account = ? AND measure > 'health.' AND measure < 'health/' AND source = ?"
-            " ORDER BY measure, day",
-            (account, SOURCE),
+            "SELECT measure, day, value FROM latest"
+            " WHERE measure IN (SELECT value FROM json_each(?)) AND account = ?",
+            (_json(names), account),
         )
         return {measure: (day, value) for measure, day, value in rows}
 
@@ -162,14 +160,14 @@ class Results(Mapping[str, Health]):
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
+        return iter(sorted(self._found))
 
     def __len__(self) -> int:
         return len(self._found)
 
     def glances(self) -> Iterator[Glance]:
         """What a list of all accounts shows, by folder, without decoding the rest."""
-        for account in sorted(self._found):
+        for account in self:
             found = self._found[account]
             if isinstance(found, str):
                 yield Glance(account, *json.loads(found[: found.index("\n")]))

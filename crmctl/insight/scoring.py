@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from crmctl.insight.cache import SOURCE, Cache, Entry, Gathered, Results, pack_result
+from crmctl.insight.cache import Cache, Entry, Gathered, Results, pack_result
 from crmctl.insight.curves import NOISE
 from crmctl.insight.evidence import KEPT_DAYS, gather
 from crmctl.insight.fingerprint import FOLDERS, Fingerprint, fingerprint
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from crmctl.model.record import Ranking
     from crmctl.workspace.workspace import Workspace
 
+SOURCE = "crmctl"
 READ = frozenset(FOLDERS)
+MANY = 200  # from so many accounts on, one pass over all measures is faster
 
 
 @dataclass(slots=True)
@@ -60,17 +62,22 @@ def plan_scores(
         known = scoring.cache.results(None if every else chosen)
         entries: list[Entry] = []
         rows: list[Measure] = []
+        stale: list[tuple[str, Fingerprint]] = []
         for slug in chosen:
             mark = fingerprint(index.accounts, slug)
             kept = known.get(slug)
             if kept is not None and kept[0] == scoring.cache.key(mark.digest, mark.health):
                 plan.problems += plan.results.remember(slug, kept[1])
-                continue
-            entry = scoring.account(slug, mark, plan, rows)
+            else:
+                stale.append((slug, mark))
+        series = scoring.series([slug for slug, _ in stale])
+        for (slug, mark), measured in zip(stale, series, strict=True):
+            entry = scoring.account(slug, mark, measured, plan, rows)
             if entry is not None:
                 entries.append(entry)
         gone = known.keys() - set(chosen) if every else ()
         scoring.cache.keep(entries, gone)
+    plan.problems.sort(key=lambda p: (p.path, p.line))
     if rows:
         path = paths.measures(ws.today)
         old = files.read(ws.root, path)
@@ -104,8 +111,22 @@ class _Scoring:
             self._weights = load_weights(self.ws.root)
         return self._weights
 
+    def series(self, slugs: Sequence[str]) -> Iterator[list[Measure]]:
+        """The measures of each account that a score may rest on."""
+        since = self.ws.today - dt.timedelta(days=KEPT_DAYS)
+        if len(slugs) < MANY:
+            yield from (measures.series(self.index, slug, since) for slug in slugs)
+            return
+        every = measures.all_series(self.index, since)
+        yield from (every.get(slug, []) for slug in slugs)
+
     def account(
-        self, slug: str, mark: Fingerprint, plan: ScorePlan, rows: list[Measure]
+        self,
+        slug: str,
+        mark: Fingerprint,
+        series: list[Measure],
+        plan: ScorePlan,
+        rows: list[Measure],
     ) -> Entry | None:
         """Score one account, and say what to remember of it: nothing if it was just being written,
         or if something must be written first.
@@ -123,10 +144,8 @@ class _Scoring:
         else:
             gathered, packed = remembered
         plan.problems += gathered.problems
-        since = self.ws.today - dt.timedelta(days=KEPT_DAYS)
-        series = by_measure(measures.series(self.index, slug, since))
-        today = self.ws.today
-        health = score(measured(gathered.evidence, series, today, self.weights), self.weights)
+        facts = measured(gathered.evidence, by_measure(series), self.ws.today, self.weights)
+        health = score(facts, self.weights)
         plan.results.add(slug, health)
         moved = list(self._moved(slug, health))
         rows += moved
@@ -150,8 +169,9 @@ class _Scoring:
 
     def _moved(self, slug: str, health: Health) -> Iterator[Measure]:
         """The numbers that are not those of the latest row."""
-        today, latest = self.ws.today, self.cache.latest(slug)
-        for name, value in numbers(health).items():
+        today, values = self.ws.today, numbers(health)
+        latest = self.cache.latest(slug, list(values))
+        for name, value in values.items():
             day, written = latest.get(name, ("", ""))
             if not day or day > today.isoformat() or Decimal(written) != value:
                 yield Measure(slug, name, today, value, SOURCE)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from crmctl.workspace.workspace import Workspace
 
 RECENT = 8
+READ = {
+    "contacts": ("name", "title", "roles", "email", "id"),
+    "deals": ("name", "stage", "amount", "currency", "close", "id"),
+    "tasks": ("name", "due", "owner", "priority"),
+}
 KINDS = {"contact": "contacts", "deal": "deals", "task": "tasks", "interaction": "interactions"}
 
 
@@ -164,7 +169,7 @@ def print_page(out: Output, page: dict[str, Any]) -> None:
         {"field": name, "value": entry["value"], "source": _source(entry)}
         for name, entry in page["fields"].items()
     ]
-    out.records(("field", "value", "source"), fields)
+    out.records(("field", "value", "source"), fields, wrap=True)
     for title, columns in (
         ("contacts", ("id", "name", "title", "roles", "email")),
         ("deals", ("id", "name", "stage", "status", "amount", "currency", "close")),
@@ -174,7 +179,7 @@ def print_page(out: Output, page: dict[str, Any]) -> None:
         if out.people and page.get(title):
             out.line()
             out.line(title, style="bold")
-            out.records(columns, page[title])
+            out.records(columns, page[title], people=READ.get(title, ()))
     if out.people and page.get("text"):
         out.line()
         out.document(page["text"])

@@ -6,6 +6,7 @@ All text from files passes the cleaner of its door here. Results go to stdout, e
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -52,9 +53,18 @@ class Output:
     # --- results
 
     def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, style: str = ""
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Cell]],
+        *,
+        style: str = "",
+        wrap: bool = False,
     ) -> None:
-        """Rows of text cells. A terminal gets a table, a pipe tab-separated values without a header."""
+        """Rows of text cells. A terminal gets a table, a pipe tab-separated values without a header.
+
+        On a terminal too narrow for all columns the last ones are left out, and named on stderr. Long cells are cut,
+        with ``wrap`` continued on further lines.
+        """
         if style == "csv":
             import csv
 
@@ -63,34 +73,59 @@ class Output:
             writer.writerows([text.csv_cell(cell or "") for cell in row] for row in rows)
             return
         cells = [[cell or "" for cell in row] for row in rows]
+        if self.people and not cells:
+            return
         if self.people and len(cells) <= RICH_ROWS:
-            self._rich(columns, cells)
+            self._rich(columns, cells, wrap=wrap)
         elif self.people:
             self._aligned(columns, cells)
         else:
-            self.out.write("".join(map(_tabbed, cells)))
+            self.out.write(_tabbed(cells))
 
     def json(self, value: Any) -> None:
-        """One JSON document; text is escaped by JSON itself."""
+        """One JSON document: ASCII for programs, readable for people."""
         import json
 
         from crmctl.workspace.index import plain
 
-        json.dump(plain(value), self.out, ensure_ascii=not self.people, indent=2)
-        self.out.write("\n")
+        document = json.dumps(plain(value), ensure_ascii=not self.people, indent=2)
+        self.out.write(text.json(document) + "\n")
 
     def records(
-        self, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, style: str = ""
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        style: str = "",
+        people: Sequence[str] = (),
+        wrap: bool = False,
     ) -> None:
-        """Records as a table of ``columns``, or as JSON with every key."""
+        """Records as a table of ``columns``, or as JSON with every key; ``people`` are a terminal's own columns."""
         if style == "json":
             self.json(list(rows))
-        else:
-            self.table(
-                columns,
-                ([_cell(row.get(column)) for column in columns] for row in rows),
-                style=style,
-            )
+            return
+        shown = people if people and self.people and not style else columns
+        cells = ([_cell(row.get(column)) for column in shown] for row in rows)
+        self.table(shown, cells, style=style, wrap=wrap)
+
+    def sections(self, sections: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        """Headings with rows of cells beneath, for people; the last cell goes on below itself where it is long."""
+        import shutil
+        from textwrap import wrap
+
+        clean = {
+            title: [[text.one_line(cell, 2000) for cell in row] for row in rows]
+            for title, rows in sections.items()
+        }
+        every = [row[:-1] for rows in clean.values() for row in rows]
+        widths = [max(map(len, cells)) for cells in zip(*every, strict=True)]
+        for title, rows in clean.items():
+            self.line(title, style="bold")
+            for *cells, last in rows:
+                start = "  " + "".join(c.ljust(w + GAP) for c, w in zip(cells, widths, strict=True))
+                room = max(NARROWEST, shutil.get_terminal_size().columns - len(start))
+                for place, part in enumerate(wrap(last, room) or [""]):
+                    self.line(((" " * len(start) if place else start) + part).rstrip())
 
     def line(self, message: str = "", *, style: str = "") -> None:
         """One line of a result."""
@@ -158,59 +193,82 @@ class Output:
             soft_wrap=False,
         )
 
-    def _rich(self, columns: Sequence[str], rows: list[list[str]]) -> None:
+    def _rich(self, columns: Sequence[str], rows: list[list[str]], *, wrap: bool) -> None:
         from rich import box
         from rich.cells import cell_len
         from rich.table import Table
         from rich.text import Text
 
         console = self._console()
-        clean = [[text.one_line(cell, 500) for cell in row] for row in rows]
+        clean = [
+            [_readable(text.one_line(cell, 2000 if wrap else 500)) for cell in row] for row in rows
+        ]
         natural = [max(map(cell_len, cells)) for cells in zip(columns, *clean, strict=True)]
-        widths = fitting(natural, console.width - 2 * len(columns))
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-        for place, column in enumerate(columns):
-            number = bool(rows) and all(_numeric(row[place]) for row in rows)
+        widths = self._fitted(columns, natural, console.width)
+        # One blank of padding and one for the rule between: GAP in all.
+        table = Table(
+            box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
+        )  # fmt: skip
+        for place, width in enumerate(widths):
+            number = all(_numeric(row[place]) for row in rows)
             table.add_column(
-                Text(column),
+                Text(columns[place]),
                 justify="right" if number else "left",
-                overflow="ellipsis",
-                no_wrap=True,
-                width=widths[place],
+                overflow="fold" if wrap else "ellipsis",
+                no_wrap=not wrap,
+                width=width,
             )
         for row in clean:
-            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row[: len(widths)]))
         console.print(table)
 
     def _aligned(self, columns: Sequence[str], rows: list[list[str]]) -> None:
         import shutil
 
-        width = shutil.get_terminal_size().columns
-        clean = [[text.one_line(cell, 60) for cell in row] for row in [list(columns), *rows]]
-        widths = [max(map(len, cells)) for cells in zip(*clean, strict=True)]
+        clean = [
+            [_readable(text.one_line(cell, 60)) for cell in row] for row in [list(columns), *rows]
+        ]
+        natural = [max(map(len, cells)) for cells in zip(*clean, strict=True)]
+        widths = self._fitted(columns, natural, shutil.get_terminal_size().columns)
         for row in clean:
-            line = "  ".join(
-                cell.ljust(size) for cell, size in zip(row, widths, strict=True)
-            ).rstrip()
-            self.out.write(line[:width] + "\n")
+            cells = [
+                cell.ljust(width) if len(cell) <= width else f"{cell[: width - 1]}…"
+                for cell, width in zip(row, widths, strict=False)
+            ]
+            self.out.write((" " * GAP).join(cells).rstrip() + "\n")
+
+    def _fitted(self, columns: Sequence[str], natural: Sequence[int], room: int) -> list[int]:
+        """The widths of the columns that are shown; those that are not are named."""
+        widths = fitting(natural, room)
+        if len(widths) < len(columns):
+            self.say(f"a wider terminal also shows: {', '.join(columns[len(widths) :])}")
+        return widths
 
 
 def fitting(widths: Sequence[int], room: int) -> list[int]:
-    """Column widths whose sum is at most ``room`` if that can be: only the widest columns give way.
+    """Column widths that take at most ``room`` with `GAP` between them: only the widest columns give way.
 
-    None goes below `NARROWEST`: what is short, such as a date or a status, stays whole.
+    None goes below `NARROWEST`: what is short, such as a date or a status, stays whole. If that does not do, the last
+    columns are left out.
     """
     fitted = list(widths)
-    while sum(fitted) > room and max(fitted) > NARROWEST:
+    while len(fitted) > 1 and sum(min(w, NARROWEST) for w in fitted) + _gaps(fitted) > room:
+        fitted.pop()
+    while sum(fitted) + _gaps(fitted) > room and max(fitted) > NARROWEST:
         widest = max(fitted)
         place = fitted.index(widest)
         others = [width for width in fitted if width < widest]
-        step = min(sum(fitted) - room, widest - max([NARROWEST, *others]))
+        step = min(sum(fitted) + _gaps(fitted) - room, widest - max([NARROWEST, *others]))
         fitted[place] -= max(1, step // fitted.count(widest))
     return fitted
 
 
-NARROWEST = 10
+def _gaps(widths: Sequence[int]) -> int:
+    return GAP * (len(widths) - 1)
+
+
+GAP = 2
+NARROWEST = 14
 STYLES = {
     "excellent": "green",
     "good": "green",
@@ -222,16 +280,29 @@ STYLES = {
 }
 
 
-def _tabbed(row: list[str]) -> str:
-    line = "\t".join(row)
-    # One look at the whole line is much cheaper than one at every cell, and nearly every line is harmless.
-    if line.count("\t") == len(row) - 1 and line.replace("\t", "").isprintable():
-        return line + "\n"
-    return "\t".join(text.one_line(cell, 100_000) for cell in row) + "\n"
+def _tabbed(rows: list[list[str]]) -> str:
+    lines = "\n".join(map("\t".join, rows)) + "\n" * bool(rows)
+    # One look at everything is much cheaper than one at each cell, and nearly always it is harmless.
+    parted = sum(map(len, rows)) - len(rows)
+    harmless = lines.count("\t") == parted and lines.count("\n") == len(rows)
+    if harmless and lines.replace("\t", "").replace("\n", "").isprintable():
+        return lines
+    return "".join("\t".join(text.one_line(cell, 100_000) for cell in row) + "\n" for row in rows)
+
+
+def _readable(cell: str) -> str:
+    """A time as people write it; anything else as it is."""
+    return f"{cell[:10]} {cell[11:16]}" if _TIME.fullmatch(cell) else cell
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def _numeric(cell: str) -> bool:
-    return not cell or cell.replace(",", "").replace(".", "", 1).lstrip("-").isdigit()
+    return (
+        not cell
+        or cell.removesuffix(" %").replace(",", "").replace(".", "", 1).lstrip("-").isdigit()
+    )
 
 
 def _cell(value: Any) -> str:

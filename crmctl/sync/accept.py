@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import UsageError
@@ -10,6 +11,7 @@ from crmctl.sync.merge import KINDS, plan_merge
 from crmctl.workspace import paths, resolve, runs
 
 if TYPE_CHECKING:
+    from crmctl.workspace.changes import ChangeSet
     from crmctl.workspace.workspace import Workspace
 
 # Merging accounts brings their children together, so that those can be merged next.
@@ -48,14 +50,20 @@ def _kind_of(ws: Workspace, ref: str) -> str:
     raise UsageError(f"{ref}: is no contact or deal; `crmctl show {account}` lists them")
 
 
-def merge_likely(ws: Workspace, *, commit: bool) -> list[str]:
-    """Merge all likely pairs, each as a run of its own, with ``commit`` in one commit; a line for each.
+def first_merges(ws: Workspace) -> Iterator[tuple[Suggestion, ChangeSet]]:
+    """The pairs that `merge_likely` would begin with, each with the changes that it alone would make."""
+    for pair in _next_pairs(ws):
+        yield pair, plan_merge(ws, pair.kind, pair.a, pair.b)
+
+
+def merge_likely(ws: Workspace, *, commit: bool) -> list[Suggestion]:
+    """Merge all likely pairs, each as a run of its own, with ``commit`` in one commit; the pairs, survivor first.
 
     Merging two accounts brings new pairs together, so it looks again until no pair is left.
     """
     if commit:
         ws.git.refuse_if_busy()
-    lines: list[str] = []
+    merged: list[Suggestion] = []
     touched: set[str] = set()
     with ws.writing("dupes") as run:
         while pairs := _next_pairs(ws):
@@ -63,10 +71,11 @@ def merge_likely(ws: Workspace, *, commit: bool) -> list[str]:
                 changes = plan_merge(ws, pair.kind, pair.a, pair.b)
                 ws.apply(changes, runs.new_run(ws.now, ws.rng, f"merge {pair.b} into {pair.a}"))
                 touched.update(changes.paths)
-                lines.append(f"merged {pair.kind} {pair.b} into {pair.a}")
+                merged.append(pair)
         if commit and touched:
-            ws.commit(touched, run, f"Merge {len(lines)} duplicates", "\n".join(lines))
-    return lines
+            lines = [f"merged {pair.kind} {pair.b} into {pair.a}" for pair in merged]
+            ws.commit(touched, run, f"Merge {len(merged)} duplicates", "\n".join(lines))
+    return merged
 
 
 def _next_pairs(ws: Workspace) -> list[Suggestion]:

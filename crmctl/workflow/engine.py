@@ -27,9 +27,11 @@ def plan(
     """What is due now, for all accounts and workflows or for one of each. Writes nothing.
 
     ``values`` gives the values of names by account; by default they come from the records, the
-    measures and the scores. `ConfigError` when ``workflows.yaml`` is not valid.
+    measures and the scores. `ConfigError` when ``workflows.yaml`` or
+    ``crmctl.yaml`` is not valid.
     """
     workflows = _chosen(ws, workflow)
+    ws.ranking  # noqa: B018  settings that cannot be read stop the run here, not account by account
     slugs = [account] if account is not None else store.slugs(ws.root)
     insight = Insight(ws, slugs)
     planner = Planner(ws, workflows, values or insight.values, insight)

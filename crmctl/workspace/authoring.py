@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crmctl.model.errors import CrmError, DamagedFile, UsageError
@@ -26,6 +27,16 @@ TEMPLATES = {
     "interaction": "interaction-log",
 }
 TASKS = "templates/tasks.yaml"
+# The kind of field that a value is; the narrower type of two first.
+_OWN: tuple[tuple[type, str], ...] = (
+    (bool, "bool"),
+    (int, "int"),
+    (float, "decimal"),
+    (Decimal, "decimal"),
+    (dt.datetime, "datetime"),
+    (dt.date, "date"),
+    (dict, "map"),
+)
 
 
 def draft(ws: Workspace, path: str, values: Mapping[str, Any], *, body: str = "") -> bytes:
@@ -106,12 +117,15 @@ def unused(ws: Workspace, changes: ChangeSet, base: str, make: Any) -> str:
 
 
 def field_of(kind: str, name: str, record: Record | None = None) -> Field:
-    """The schema's field, or a text field for a key of the team's own that the record already has."""
+    """The schema's field, or for a key of the team's own that the record has, one of the kind it holds."""
     known = FIELDS[kind]
     if name in known:
         return known[name]
     if record is not None and name in record.own:
-        return Field(name, "text", "the team's own field")
+        held = record.own[name]
+        one = held[0] if isinstance(held, list) and held else held
+        kind = next((kind for type_, kind in _OWN if isinstance(one, type_)), "text")
+        return Field(name, kind, "the team's own field", many=isinstance(held, list))
     import difflib
 
     near = difflib.get_close_matches(name, known, n=1)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from crmctl.workspace.index import RACY_NS, account_folders, as_json
+from crmctl.workspace.index import RACY_NS, account_folders
 
 if TYPE_CHECKING:
     from crmctl.workspace.index import Index, Key
@@ -40,7 +40,7 @@ def records(index: Index, kind: str) -> list[dict[str, Any]]:
             stale.append((account, path, key))
     gone = known.keys() - seen
     if stale or gone:
-        rows = list(_read(index, kind, stale, started))
+        rows = _read(index, kind, stale, started)
         with index.transaction():
             index.db.executemany("DELETE FROM file WHERE path = ?", [(path,) for path in gone])
             index.db.executemany(
@@ -66,18 +66,11 @@ def _files(index: Index, folder: str) -> Iterator[tuple[str, str, os.DirEntry[st
 
 def _read(
     index: Index, kind: str, stale: list[tuple[str, str, Key]], started: int
-) -> Iterator[tuple[Any, ...]]:
-    from crmctl.model.errors import CrmError
-    from crmctl.workspace import files
-    from crmctl.workspace.store import read_in
+) -> list[tuple[Any, ...]]:
+    from crmctl.workspace import bulk
 
-    ranking = index.ranking()
-    with files.Reading(index.root) as reading:
-        for account, path, key in stale:
-            problem, values = None, None
-            try:
-                record, _ = read_in(reading, path, ranking, fast=True)
-                values = as_json(record.effective())
-            except CrmError as error:
-                problem = str(error)
-            yield path, account, kind, *key, started, problem, values
+    summaries = bulk.read(index.root, index.ranking(), [path for _, path, _ in stale])
+    return [
+        (path, account, kind, *key, started, found.problem, None if found.problem else found.json)
+        for (account, path, key), found in zip(stale, summaries, strict=True)
+    ]

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from crmctl.model.errors import ChangedOnDisk, CrmError
 from crmctl.model.text import one_line
-from crmctl.workspace import atomic, gitdir, runs
 from crmctl.workspace.paths import ACCOUNTS
 
 if TYPE_CHECKING:
@@ -161,6 +160,8 @@ def write(root: Path, rel: str, new: bytes | None, *, expected: bytes | None) ->
     so, and CrmError with the cause if the system refuses; both leave the old file as it was.
     Missing folders are made; folders beneath ``accounts/`` that a deletion empties are removed.
     """
+    from crmctl.workspace import atomic
+
     check_path(rel)
     name = PurePosixPath(rel).name
     with _explained("write", rel), ExitStack() as stack:
@@ -189,6 +190,8 @@ def sweep(root: Path) -> list[str]:
     Looks only where the journal of an unfinished run says that it meant to write. The caller
     holds the workspace lock, so no other run can own what is found.
     """
+    from crmctl.workspace import atomic, gitdir, runs
+
     place = gitdir.locate(root)
     folders = {
         PurePosixPath(path).parent

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +82,10 @@ def plain(value: Any) -> Any:
 
 
 def _leaf(value: Any) -> str | int | float:
-    from decimal import Decimal
-
     if isinstance(value, Decimal):
         # Up to fifteen digits both say exactly what the decimal says.
-        return int(value) if value == value.to_integral_value() else float(value)
+        number = float(value)
+        return int(number) if number.is_integer() else number
     if hasattr(value, "isoformat"):
         text: str = value.isoformat()
         return text.replace("+00:00", "Z")
@@ -228,31 +228,23 @@ class Index:
                 stale.append((slug, key))
         gone = rows.keys() - set(slugs) if len(rows) != len(slugs) or stale else ()
         if stale or gone:
-            self._read(stale, gone, started)
-            rows = {row[0]: row for row in self.db.execute(query)}
-        return [(slug, *rows[slug][6:]) for slug in slugs if slug in rows]
+            fresh = self._read(stale, gone, started)
+            places = [*range(7), *(7 + COLUMNS.index(name) for name in columns)]
+            rows.update((row[0], tuple(row[place] for place in places)) for row in fresh)
+        return [(slug, *rows[slug][6:]) for slug in slugs]
 
     def _read(
         self, stale: Iterable[tuple[str, Key | None]], gone: Iterable[str], started: int
-    ) -> None:
-        """Take profiles in anew, whose keys were ``started`` to be gathered at that time."""
-        from crmctl.model.errors import CrmError
-        from crmctl.workspace import files, paths
-        from crmctl.workspace.store import read_in
+    ) -> list[tuple[Any, ...]]:
+        """Take profiles in anew, whose keys were gathered from ``started`` on; their whole rows."""
+        from crmctl.workspace import bulk
 
-        ranking = self.ranking()
+        keys = {f"accounts/{slug}/profile.md": (slug, key) for slug, key in stale}
         rows, documents = [], []
-        with files.Reading(self.root) as reading:
-            for slug, key in stale:
-                problem, values = None, {}
-                try:
-                    record, _ = read_in(reading, paths.profile(slug), ranking, fast=True)
-                    values = record.effective()
-                except CrmError as error:
-                    problem = str(error)
-                listed = [_column(values, name) for name in COLUMNS]
-                rows.append((slug, *(key or NO_KEY), started, problem, *listed))
-                documents.append((slug, as_json(values)))
+        for found in bulk.read(self.root, self.ranking(), list(keys), COLUMNS):
+            slug, key = keys[found.path]
+            rows.append((slug, *(key or NO_KEY), started, found.problem, *found.columns))
+            documents.append((slug, found.json))
         marks = ", ".join("?" * (7 + len(COLUMNS)))
         with self.transaction():
             self.db.executemany("DELETE FROM profile WHERE slug = ?", [(slug,) for slug in gone])
@@ -262,6 +254,7 @@ class Index:
                 "INSERT INTO document (slug, json) VALUES (?, ?) ON CONFLICT (slug) DO UPDATE SET json = excluded.json",
                 documents,
             )
+        return rows
 
     def documents(self) -> dict[str, dict[str, Any]]:
         """The values that hold in each profile, as JSON knows them, by slug. Call `profiles` first."""
@@ -269,14 +262,6 @@ class Index:
             slug: json.loads(text)
             for slug, text in self.db.execute("SELECT slug, json FROM document")
         }
-
-
-def _column(values: dict[str, Any], name: str) -> str | None:
-    if name == "domain":
-        domains = values.get("domains")
-        return str(domains[0]) if domains else None
-    value = values.get(name)
-    return None if value is None else str(plain(value))
 
 
 def account_folders(accounts: str) -> list[str]:

@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import Problem
 from crmctl.workspace.index import RACY_NS, stat_key
 
 if TYPE_CHECKING:
-    from crmctl.workspace.index import Index
+    from crmctl.workspace.index import Index, Key
 
 HEADER = ("account", "measure", "value", "source")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
@@ -26,6 +27,7 @@ _PLAIN = re.compile(
     r"^([a-z0-9][a-z0-9-]*),([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*),(-?\d{1,15}(?:\.\d{1,12})?),([\w.:-]+)\n",
     re.MULTILINE | re.ASCII,
 )
+Pair = tuple[str, str]  # a measure and an account
 _FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.csv\Z")
 
 
@@ -109,8 +111,11 @@ def merge_day(raw: bytes | None, rows: Iterable[Measure], day: dt.date) -> bytes
     return out.getvalue().encode()
 
 
-def refresh(index: Index) -> list[Problem]:
-    """Bring the index up to date with the measure files; says what is wrong with those it read."""
+def refresh(index: Index, *, only_latest: bool = False) -> list[Problem]:
+    """Bring the index up to date with the measure files; says what is wrong with those it read.
+
+    With ``only_latest`` the rows for `series` may wait until somebody asks for them.
+    """
     folder = f"{index.accounts}/_measures"
     try:
         names = sorted(os.listdir(folder))
@@ -128,58 +133,78 @@ def refresh(index: Index) -> list[Problem]:
     gone = known.keys() - days
     if stale or gone:
         with index.transaction():
-            lost: set[tuple[str, str]] = set()
-            for day, key in [*((day, None) for day in sorted(gone)), *stale]:
-                held = _forget(index, day) if day in known else set()
-                if key is not None:
-                    pairs, wrong = _learn(index, day, key)
-                    held -= pairs
-                    problems += wrong
-                lost |= held
-            _settle(index, lost)
+            lost: dict[Pair, str] = {}
+            newest: dict[Pair, tuple[str, str]] = {}
+            for day in gone | {day for day, _ in stale if day in known}:
+                lost |= dict.fromkeys(_forget(index, day), day)
+            for day, key in stale:
+                problems += _learn(index, day, key, newest)
+            index.db.executemany(
+                "INSERT INTO latest VALUES (?, ?, ?, ?) ON CONFLICT (measure, account)"
+                " DO UPDATE SET day = excluded.day, value = excluded.value WHERE excluded.day >= latest.day",
+                [(*pair, day, value) for pair, (day, value) in newest.items()],
+            )
+            # Days that were not read now hold nothing newer than what was lost.
+            lost = {p: day for p, day in lost.items() if p not in newest or newest[p][0] < day}
+            if lost:
+                _fill(index)
+                _settle(index, lost)
+    if not only_latest and _unfilled(index):
+        with index.transaction():
+            _fill(index)
     return problems
 
 
-def _forget(index: Index, day: str) -> set[tuple[str, str]]:
-    """Drop a day; the (measure, account) pairs whose newest row it held."""
+def _forget(index: Index, day: str) -> set[Pair]:
+    """Drop a day; the pairs whose newest row it held."""
     held = set(index.db.execute("SELECT measure, account FROM latest WHERE day = ?", (day,)))
+    index.db.execute("DELETE FROM latest WHERE day = ?", (day,))
     index.db.execute("DELETE FROM measure WHERE day = ?", (day,))
     index.db.execute("DELETE FROM measure_file WHERE day = ?", (day,))
     return held
 
 
-def _learn(
-    index: Index, day: str, key: tuple[int, int, int, int]
-) -> tuple[set[tuple[str, str]], list[Problem]]:
-    """Take a day in; the (measure, account) pairs it holds, and what is wrong with it."""
+def _learn(index: Index, day: str, key: Key, newest: dict[Pair, tuple[str, str]]) -> list[Problem]:
+    """Take a day in, and its rows into ``newest``, which holds none of a later day; what is wrong with it."""
     from crmctl.workspace import files
 
     cached = time.time_ns()
     try:
         parsed = dt.date.fromisoformat(day)
     except ValueError:
-        return set(), [Problem(file_of(day), 0, "", "is no date", "place")]
+        return [Problem(file_of(day), 0, "", "is no date", "place")]
     cells, problems = _cells(files.read(index.root, file_of(day)) or b"", parsed)
-    index.db.executemany(
-        "INSERT OR REPLACE INTO measure VALUES (?, ?, ?, ?, ?)",
-        [(day, a, m, s, v) for a, m, v, s in cells],
-    )
     index.db.execute("INSERT INTO measure_file VALUES (?, ?, ?, ?, ?, ?)", (day, *key, cached))
     # Of two sources on one day, the first by name counts.
-    index.db.execute(
-        "INSERT INTO latest SELECT measure, account, day, value FROM measure WHERE day = ?"
-        " ORDER BY measure, account, source DESC ON CONFLICT (measure, account)"
-        " DO UPDATE SET day = excluded.day, value = excluded.value WHERE excluded.day >= latest.day",
-        (day,),
+    cells.sort(key=itemgetter(3), reverse=True)
+    newest.update(((m, a), (day, v)) for a, m, v, _ in cells)
+    return problems
+
+
+def _unfilled(index: Index) -> list[str]:
+    """The days of which only the newest rows have been taken in."""
+    query = (
+        "SELECT day FROM measure_file WHERE NOT EXISTS"
+        " (SELECT 1 FROM measure WHERE measure.day = measure_file.day)"
     )
-    return {(m, a) for a, m, _, _ in cells}, problems
+    return [day for (day,) in index.db.execute(query)]
 
 
-def _settle(index: Index, lost: set[tuple[str, str]]) -> None:
-    """Find the newest row again for pairs that lost theirs and found no newer one."""
+def _fill(index: Index) -> None:
+    from crmctl.workspace import files
+
+    for day in _unfilled(index):
+        raw = files.read(index.root, file_of(day)) or b""
+        index.db.executemany(
+            "INSERT OR REPLACE INTO measure VALUES (?, ?, ?, ?, ?)",
+            [(day, a, m, s, v) for a, m, v, s in _cells(raw, dt.date.fromisoformat(day))[0]],
+        )
+
+
+def _settle(index: Index, lost: Iterable[Pair]) -> None:
+    """Look through the days for the newest row of each pair."""
     days = [row[0] for row in index.db.execute("SELECT day FROM measure_file ORDER BY day DESC")]
     for measure, account in sorted(lost):
-        index.db.execute("DELETE FROM latest WHERE measure = ? AND account = ?", (measure, account))
         for day in days:
             row = index.db.execute(
                 "SELECT value FROM measure WHERE day = ? AND account = ? AND measure = ? ORDER BY source",
@@ -187,7 +212,8 @@ def _settle(index: Index, lost: set[tuple[str, str]]) -> None:
             ).fetchone()
             if row is not None:
                 index.db.execute(
-                    "INSERT INTO latest VALUES (?, ?, ?, ?)", (measure, account, day, row[0])
+                    "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?)",
+                    (measure, account, day, row[0]),
                 )
                 break
 

@@ -92,6 +92,19 @@ def test_set_refuses_what_does_not_fit(crm: Crm, acme: str, workspace: Path, val
     assert profile(workspace) == before
 
 
+def test_a_field_of_the_teams_own_keeps_the_kind_of_what_it_holds(
+    crm: Crm, acme: str, workspace: Path
+) -> None:
+    path = workspace / "accounts/acme-freight/profile.md"
+    own = "tier: 2\nlabels: [a]\nslogan: On time\nlimits: {depots: 3}\n"
+    path.write_text(profile(workspace).replace("---\n", f"---\n{own}", 1))
+    assert crm("set", acme, "tier=3", "labels=b,c", "slogan=7").code == 0
+    assert profile(workspace).startswith('---\ntier: 3\nlabels: [b, c]\nslogan: "7"\n')
+    for wrong in ("tier=gold", "limits=4"):
+        refused = crm("set", acme, wrong)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+
+
 def test_a_dry_run_shows_the_diff_and_writes_nothing(crm: Crm, acme: str, workspace: Path) -> None:
     before = profile(workspace)
     shown = crm("set", acme, "arr=48000", "--dry-run")

@@ -3,12 +3,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from crmctl.render.terminal import RICH_ROWS, Output, wants_color
+from crmctl.render.terminal import GAP, RICH_ROWS, Output, fitting, wants_color
 
 HOSTILE = [
     "a\tb",
@@ -76,6 +77,55 @@ def test_people_get_a_table_that_fits_their_terminal() -> None:
     assert "c0" in out.splitlines()[0]
 
 
+def test_only_long_columns_give_way_and_then_the_last_are_left_out() -> None:
+    assert fitting([22, 30, 11, 6, 5, 6, 10], 80) == [15, 15, 11, 6, 5, 6, 10]
+    assert fitting([5, 6], 80) == [5, 6]
+    assert fitting([60, 10, 60, 60], 50) == [18, 10, 18]
+    assert fitting([60, 60, 60], 20) == [20]
+    for widths in ([100, 3, 100], [14, 14, 14], [1] * 30, [200]):
+        for room in (16, 40, 80, 120):
+            found = fitting(widths, room)
+            assert sum(found) + GAP * (len(found) - 1) <= room
+
+
+def test_a_column_without_room_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed([["x" * 90, "2026-11-16", "y" * 90, "z" * 90, "w" * 90, "last"]], people=True)
+    assert "2026-11-16" in out
+    assert "last" not in out
+    assert capsys.readouterr().err == "a wider terminal also shows: c5\n"
+
+
+def test_long_cells_go_on_below_where_that_is_wanted() -> None:
+    stream = Terminal()
+    words = " ".join(f"word{number}" for number in range(40))
+    Output(out=stream, color="never").table(["a", "b"], [["one", words]], wrap=True)
+    assert " ".join(stream.getvalue().split()).endswith(words)
+    assert max(map(len, stream.getvalue().splitlines())) <= 80
+
+
+def test_people_have_columns_and_times_of_their_own() -> None:
+    row = {"at": "2026-11-16T08:00:00Z", "name": "Acme", "path": "accounts/acme"}
+    for stream, expected in (
+        (Terminal(), "name at ──── Acme 2026-11-16 08:00"),
+        (io.StringIO(), "2026-11-16T08:00:00Z Acme accounts/acme"),
+    ):
+        Output(out=stream, color="never").records(list(row), [row], people=("name", "at"))
+        text = " ".join(stream.getvalue().split())
+        assert re.sub("─+", "────", text) == expected
+
+
+def test_sections_have_headings_and_nothing_raw() -> None:
+    stream = Terminal()
+    sections = {"acme\x1b[2J": [("name", "said " * 40), ("longer", "short")], "globex": []}
+    Output(out=stream, color="never").sections(sections)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "acme\\x1b[2J"
+    assert lines[1].startswith("  name    said said")
+    assert lines[2].startswith("          said")
+    assert lines[-2:] == ["  longer  short", "globex"]
+    assert max(map(len, lines)) <= 80
+
+
 def test_csv_has_a_header_and_no_formulas() -> None:
     out = printed([["acme", '=HYPERLINK("x")'], ["b,c", "two\nlines"]], style="csv")
     assert list(csv.reader(io.StringIO(out))) == [
@@ -101,6 +151,15 @@ def test_records_of_every_type_as_cells_and_as_json() -> None:
     assert found["tags"] == ["a", "b"]
     assert found["none"] is None
     assert list(found) == list(row)
+
+
+@pytest.mark.parametrize("cell", [*HOSTILE, "\x7f", "\U000e0041"])
+def test_json_for_people_is_readable_and_as_clean(cell: str) -> None:
+    stream = Terminal()
+    Output(out=stream).json({"name": f"Müller{cell}"})
+    assert json.loads(stream.getvalue()) == {"name": f"Müller{cell}"}
+    assert "Müller" in stream.getvalue()
+    assert not set(stream.getvalue()) & set("\x1b\u202e\x00\r\u2028\x9b\ud800\x7f\U000e0041")
 
 
 def test_nothing_is_an_empty_list_and_an_empty_page() -> None:

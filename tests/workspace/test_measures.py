@@ -142,18 +142,19 @@ TABLE = st.dictionaries(
     st.integers(-3, 3),
     max_size=4,
 )
-STEPS = st.lists(st.tuples(st.sampled_from(DAYS), st.none() | TABLE), min_size=1, max_size=8)
+STEP = st.tuples(st.sampled_from(DAYS), st.none() | TABLE, st.booleans())
+STEPS = st.lists(STEP, min_size=1, max_size=8)
 
 
 @given(STEPS)
 def test_the_latest_are_those_of_a_plain_recomputation(
-    steps: list[tuple[dt.date, dict[tuple[str, str, str], int] | None]],
+    steps: list[tuple[dt.date, dict[tuple[str, str, str], int] | None, bool]],
 ) -> None:
     root = Path(tempfile.mkdtemp())
     held: dict[dt.date, dict[tuple[str, str, str], int]] = {}
     try:
         with opened(root, root / "state") as index:
-            for day, table in steps:
+            for day, table, only_latest in steps:
                 if table is None:
                     held.pop(day, None)
                     (root / measures.file_of(day)).unlink(missing_ok=True)
@@ -161,10 +162,10 @@ def test_the_latest_are_those_of_a_plain_recomputation(
                     held[day] = table
                     rows = [row(a, str(v), day, s, m) for (a, m, s), v in table.items()]
                     put(root, day, *rows)
-                assert measures.refresh(index) == []
+                assert measures.refresh(index, only_latest=only_latest) == []
                 for name in ("mrr", "seats"):
                     assert measures.latest(index, name) == recomputed(held, name)
-                assert stored(index) == {
+                assert only_latest or stored(index) == {
                     (day.isoformat(), *key): str(value)
                     for day, table in held.items()
                     for key, value in table.items()

@@ -34,7 +34,7 @@ def _fact(value: float, day: int, measure: str, note: str = "") -> Fact:
 
 def _active_share(evidence: Evidence, series: Series) -> Fact:
     if ACTIVE not in series:
-        return unknown(f"{ACTIVE} was never measured")
+        return unknown(f"{ACTIVE} is not measured")
     if not evidence.seats:
         return unknown("the number of seats is not known")
     day, users = series[ACTIVE][-1]
@@ -45,7 +45,7 @@ def _growth(series: Series, how: Measuring) -> Fact:
     """The ``trend_days`` up to the latest measurement against as many before, as a ratio less 1."""
     measure = next((name for name in how.usage_measures if name in series), None)
     if measure is None:
-        return unknown("usage was never measured")
+        return unknown("usage is not measured")
     days = series[measure]
     last = days[-1][0]
     middle, first = last - how.trend_days, last - 2 * how.trend_days
@@ -60,7 +60,7 @@ def _growth(series: Series, how: Measuring) -> Fact:
 
 def _breadth(series: Series) -> Fact:
     if USED not in series or AVAILABLE not in series:
-        return unknown(f"{USED} or {AVAILABLE} was never measured")
+        return unknown(f"{USED} or {AVAILABLE} is not measured")
     (day, used), (_, available) = series[USED][-1], series[AVAILABLE][-1]
     if available <= 0:
         return unknown("the plan has no features on record")
@@ -70,6 +70,6 @@ def _breadth(series: Series) -> Fact:
 def _age(series: Series, now: int) -> Fact:
     latest = [(days[-1][0], name) for name, days in series.items() if name.startswith("usage.")]
     if not latest:
-        return unknown("usage was never measured")
+        return unknown("usage is not measured")
     day, name = max(latest)
     return _fact(now - day, day, name)

@@ -1,0 +1,160 @@
+"""What every command keeps to: JSON that programs can read, and a dry run that writes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Crm
+from tests.e2e.conftest import Load, contents, places
+
+ACME = "acme-freight"
+
+
+@pytest.fixture
+def filled(crm: Crm, workspace: Path, exports: Load) -> Path:
+    """An account with something of everything, and a second one that looks like it."""
+    crm("new", "Acme Freight", "--domain", "acme.example", "--owner", "ana", "--stage", "customer")
+    crm("contact", "add", "acme", "Ines Okafor", "roles=champion", "email=ines@acme.example")
+    crm("deal", "add", "acme", "Fleet telemetry", "amount=48000")
+    crm("log", "acme", "Pricing call", "--with", "ines")
+    crm("new", "Acme Freight Ltd", "--no-tasks")
+    crm("contact", "add", "acme-freight-ltd", "Ines Okafor", "email=ines@acme.example")
+    crm("import", "salesforce", str(exports("csv-a")))
+    crm("set", "alder", "city=York")
+    # Somebody's usage has doubled, so a workflow is due.
+    usage = workspace.parent / "usage.csv"
+    days = [f"{ACME},2026-{month}-{day:02},active_users,{10 if month == '10' else 40}\n"
+            for month in ("10", "11") for day in range(1, 16)]  # fmt: skip
+    usage.write_text("account,date,metric,value\n" + "".join(days))
+    assert crm("import", "csv", "usage", str(usage)).code == 0
+    return workspace
+
+
+def commands(export: Path) -> dict[str, list[str]]:
+    """A call of each command; those of an account are of one that has something to show."""
+    given = str(export)
+    return {
+        "new": ["new", "Third"], "list": ["list"], "show": ["show", ACME], "set": ["set", ACME, "city=Leeds"],
+        "unset": ["unset", "alder", "city"], "stage": ["stage", ACME, "adoption", "--tasks"],
+        "search": ["search", "pricing"], "log": ["log", ACME, "Call", "-m", "They called."],
+        "timeline": ["timeline", ACME], "contact add": ["contact", "add", ACME, "Tom Reyes"],
+        "contact list": ["contact", "list"], "contact edit": ["contact", "edit", ACME, "ines"],
+        "contact move": ["contact", "move", ACME, "ines", "alder"], "edit": ["edit", ACME],
+        "deal add": ["deal", "add", ACME, "Renewal"], "deal list": ["deal", "list", "--all"],
+        "deal stage": ["deal", "stage", ACME, "fleet", "proposal"],
+        "deal close": ["deal", "close", ACME, "fleet", "--won"],
+        "task add": ["task", "add", ACME, "Send the quote"], "task list": ["task", "list", "--all"],
+        "task done": ["task", "done", ACME, "kick"], "task snooze": ["task", "snooze", ACME, "kick", "2w"],
+        "check": ["check"], "schema": ["schema"], "import salesforce": ["import", "salesforce", given],
+        "import csv": ["import", "csv", "accounts", str(export / "Account.csv")], "conflicts": ["conflicts"],
+        "dupes": ["dupes", "--merge-likely", "--yes"], "merge": ["merge", ACME, "acme-freight-ltd"], "undo": ["undo"],
+        "score": ["score"], "run": ["run"], "review": ["review", ACME], "map": ["map", ACME],
+        "qualify": ["qualify", ACME, "fleet"], "onboarding": ["onboarding", "alder"], "doctor": ["doctor"],
+        "init": ["init", str(export.parent / "fresh")],
+    }  # fmt: skip
+
+
+def tree() -> dict[str, set[str]]:
+    """Every command with its options."""
+    from typer.main import get_command
+
+    from crmctl.cli.app import build
+
+    found: dict[str, set[str]] = {}
+
+    def walk(command: Any, words: list[str]) -> None:
+        for name, below in getattr(command, "commands", {}).items():
+            walk(below, [*words, name])
+        if not hasattr(command, "commands"):
+            found[" ".join(words)] = {o for p in command.params for o in p.opts}
+
+    walk(get_command(build()), [])
+    return found
+
+
+@pytest.fixture
+def options() -> dict[str, set[str]]:
+    return tree()
+
+
+WRITING = {
+    "init", "new", "set", "unset", "edit", "log", "stage", "contact add", "contact edit", "contact move", "deal add",
+    "deal stage", "deal close", "task add", "task done", "task snooze", "import salesforce", "import csv", "dupes",
+    "merge", "undo", "score", "run", "review", "map", "qualify", "onboarding", "schema",
+}  # fmt: skip
+SHOWING = {
+    "list", "show", "search", "timeline", "contact list", "deal list", "task list", "conflicts", "dupes", "score",
+    "run",
+    "review", "map", "qualify", "onboarding", "import salesforce", "import csv", "undo", "stage", "doctor",
+}  # fmt: skip
+
+
+def test_every_command_is_covered_here(options: dict[str, set[str]]) -> None:
+    assert set(options) == set(commands(Path("x")))
+    assert {name for name, found in options.items() if "--dry-run" in found} == WRITING
+    assert {name for name, found in options.items() if "--commit" in found} == WRITING
+    assert {name for name, found in options.items() if "--json" in found} == SHOWING
+
+
+def test_every_dry_run_prints_a_diff_and_writes_nothing(
+    crm: Crm, filled: Path, exports: Load, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = home / "editor"
+    editor.write_text('#!/bin/sh\necho "A line." >> "$1"\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("EDITOR", str(editor))
+    export = exports("csv-b")
+    parent = filled.parent
+    crm("list")
+    before, where = contents(parent), places(parent)
+    state = contents(filled / ".git" / "crmctl", "runs")
+    for name, call in commands(export).items():
+        if name not in WRITING:
+            continue
+        done = crm(*call, "--dry-run")
+        assert done.code == 0, (name, done)
+        assert "\n+++ " in f"\n{done.out}", (name, done)
+        assert "\n--- " in f"\n{done.out}", (name, done)
+        assert contents(parent) == before, name
+        assert places(parent) == where, name
+        assert contents(filled / ".git" / "crmctl", "runs") == state, name
+
+
+def test_every_json_can_be_read(crm: Crm, filled: Path, exports: Load) -> None:
+    for name, call in commands(exports("csv-b")).items():
+        if name not in SHOWING:
+            continue
+        call = ["stage", ACME] if name == "stage" else call  # noqa: PLW2901
+        call = ["undo", "--list"] if name == "undo" else call  # noqa: PLW2901
+        if name in WRITING - {"stage", "undo"}:
+            dry = crm(*call, "--dry-run", "--json")
+            assert dry.code == 0, (name, dry)
+            assert json.loads(dry.out), name
+        done = crm(*call, "--json")
+        assert done.code == 0, (name, done)
+        assert json.loads(done.out), name
+
+
+def test_json_of_nothing_is_an_empty_list(crm: Crm, workspace: Path) -> None:
+    for call in (
+        ["list"], ["contact", "list"], ["deal", "list"], ["task", "list"], ["conflicts"], ["dupes"], ["search", "x"],
+        ["score"], ["undo", "--list"], ["list", "stage=customer"], ["dupes", "--merge-likely", "--yes"],
+    ):  # fmt: skip
+        done = crm(*call, "--json")
+        assert (done.code, done.out) == (0, "[]\n"), call
+    assert json.loads(crm("check", "--format", "json").out) == []
+    assert json.loads(crm("run", "--json").out) == {"steps": [], "messages": []}
+    crm("new", "Acme Freight", "--no-tasks")
+    assert json.loads(crm("timeline", "acme", "--since", "2030-01-01", "--json").out) == []
+
+
+def test_every_help_ends_with_an_example(crm: Crm, options: dict[str, set[str]]) -> None:
+    for name in options:
+        done = crm(*name.split(), "--help")
+        assert done.code == 0
+        assert f"Example: crmctl {name}" in " ".join(done.out.split()), name
+    assert len(crm("--help").out.splitlines()) <= 60

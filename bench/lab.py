@@ -51,6 +51,9 @@ class Lab:
             "XDG_CONFIG_HOME": str(home),
             "CRMCTL_NOW": NOW,
             "LC_ALL": "C",
+            # Compiled once, as after any installation, and with ordinary output.
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONUNBUFFERED": "",
         }
 
     def run(self, folder: Path, *command: str, env: dict[str, str] | None = None) -> str:

@@ -20,8 +20,8 @@ ROWS = [
 def main() -> None:
     """Print them one way or the other."""
     if sys.argv[1] == "join":
-        for row in ROWS:
-            print("\t".join([row[column] for column in COLUMNS]))
+        lines = ("\t".join([row[column] for column in COLUMNS]) for row in ROWS)
+        print("\n".join(lines))
     else:
         from crmctl.render.terminal import Output
 

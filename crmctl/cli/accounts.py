@@ -11,6 +11,8 @@ from crmctl.cli.options import Account, Commit, Csv, DryRun, Json, style
 from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
+    from crmctl.model.record import Record
+    from crmctl.workspace import splice
     from crmctl.workspace.changes import ChangeSet
 
 
@@ -98,30 +100,16 @@ def set_values(
     Example: crmctl set acme owner=ana renewal=2027-03-31
     """
     from crmctl.workspace import authoring, splice
-    from crmctl.workspace.changes import ChangeSet
 
     current = session(ctx)
     target = _target(current, account, of)
     stated = authoring.assignments(target.kind, values, target)
 
-    def plan() -> ChangeSet:
-        changes = ChangeSet()
-        edits = [
-            splice.Set((name,), value)
-            for name, value in stated.items()
-            if target.own.get(name) != value
-        ]
-        if edits:
-            authoring.edit(current.ws, changes, target.path, edits, f"set {', '.join(stated)}")
-        return changes
+    def edits(record: Record) -> list[splice.Change]:
+        return [splice.Set((n,), v) for n, v in stated.items() if record.own.get(n) != v]
 
-    current.carry_out(
-        "set",
-        plan,
-        dry_run=dry_run,
-        commit=commit,
-        subject=f"{target.account}: set {', '.join(stated)}",
-    )
+    named = f"set {', '.join(stated)}"
+    current.edit_record("set", target, edits, named, dry_run=dry_run, commit=commit)
 
 
 def unset_values(
@@ -139,26 +127,16 @@ def unset_values(
     Example: crmctl unset acme phone
     """
     from crmctl.workspace import authoring, splice
-    from crmctl.workspace.changes import ChangeSet
 
     current = session(ctx)
     target = _target(current, account, of)
     names = [authoring.field_of(target.kind, name, target).name for name in fields]
 
-    def plan() -> ChangeSet:
-        changes = ChangeSet()
-        edits = [splice.Unset((name,)) for name in names if name in target.own]
-        if edits:
-            authoring.edit(current.ws, changes, target.path, edits, f"unset {', '.join(names)}")
-        return changes
+    def edits(record: Record) -> list[splice.Change]:
+        return [splice.Unset((name,)) for name in names if name in record.own]
 
-    current.carry_out(
-        "unset",
-        plan,
-        dry_run=dry_run,
-        commit=commit,
-        subject=f"{target.account}: unset {', '.join(names)}",
-    )
+    named = f"unset {', '.join(names)}"
+    current.edit_record("unset", target, edits, named, dry_run=dry_run, commit=commit)
 
 
 def edit(
@@ -216,7 +194,6 @@ def stage(
     from crmctl.model.errors import UsageError
     from crmctl.model.lifecycle import ALL_STEPS, STEPS, stage_of
     from crmctl.workspace import authoring
-    from crmctl.workspace.changes import ChangeSet
 
     current = session(ctx)
     target = _target(current, account, "")
@@ -238,17 +215,16 @@ def stage(
         )
     when = day(at, current.ws) if at else current.ws.today
 
-    def plan() -> ChangeSet:
-        changes = ChangeSet()
-        edits = authoring.stage_move(target, stage_name, step, when, reason)
-        if edits:
-            authoring.edit(current.ws, changes, target.path, edits, "moved")
-        if tasks:
-            authoring.lay_out_tasks(current.ws, changes, target.id, stage_name, target.get("owner"))
-        return changes
+    def edits(record: Record) -> list[splice.Change]:
+        return authoring.stage_move(record, stage_name, step, when, reason)
 
-    current.carry_out(
-        "stage", plan, dry_run=dry_run, commit=commit, subject=f"{target.id}: {wanted}"
+    def laid_out(changes: ChangeSet) -> None:
+        if tasks:
+            owner = target.get("owner")
+            authoring.lay_out_tasks(current.ws, changes, target.id, stage_name, owner)
+
+    current.edit_record(
+        "stage", target, edits, wanted, dry_run=dry_run, commit=commit, besides=laid_out
     )
 
 

@@ -39,16 +39,12 @@ def group(help_text: str, kind: type[TyperGroup] = TyperGroup) -> typer.Typer:
     )
 
 
-app = group(HELP, Root)
-
-
 def _version(value: bool) -> None:
     if value:
         typer.echo(f"crmctl {__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def root(
     ctx: typer.Context,
     workspace: Annotated[
@@ -104,8 +100,8 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         workflows,
     )
 
-    app.registered_commands.clear()
-    app.registered_groups.clear()
+    app = group(HELP, Root)
+    app.callback()(root)
     for module in (
         setup,
         accounts,

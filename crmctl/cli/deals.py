@@ -10,6 +10,7 @@ from crmctl.cli.options import Account, Commit, Csv, DryRun, Json, MaybeAccount,
 from crmctl.cli.session import session
 
 if TYPE_CHECKING:
+    from crmctl.model.record import Record
     from crmctl.workspace.changes import ChangeSet
 
 LISTED = ("account", "id", "name", "stage", "status", "amount", "currency", "close")
@@ -152,36 +153,27 @@ def _edit(
 ) -> None:
     from crmctl.cli.listing import find_record
     from crmctl.cli.parse import day
-    from crmctl.workspace import authoring, splice
-    from crmctl.workspace.changes import ChangeSet
+    from crmctl.workspace import splice
 
     current = session(ctx)
-    record = find_record(current, account, deal, "deal")
+    target = find_record(current, account, deal, "deal")
     when = day(at, current.ws, past=True) if at else current.ws.today
     wanted = {**stated, **({"close": when} if closing else {})}
 
-    def plan() -> ChangeSet:
-        changes = ChangeSet()
-        edits: list[splice.Change] = [
+    def edits(record: Record) -> list[splice.Change]:
+        needed: list[splice.Change] = [
             splice.Set((name,), value)
             for name, value in wanted.items()
             if record.get(name) != value
         ]
-        if not edits:
-            return changes
-        if record.text("stage") != wanted["stage"]:
+        if needed and record.text("stage") != wanted["stage"]:
             entry = {"stage": wanted["stage"], "at": when}
+            path = ("stage_history",)
             known = record.own.get("stage_history")
-            edits.append(
-                splice.Append(("stage_history",), entry)
-                if known
-                else splice.Set(("stage_history",), [entry])
-            )
-        authoring.edit(current.ws, changes, record.path, edits, what)
-        return changes
+            needed.append(splice.Append(path, entry) if known else splice.Set(path, [entry]))
+        return needed
 
-    subject = f"{record.account}: {record.id}: {what}"
-    current.carry_out("deal", plan, dry_run=dry_run, commit=commit, subject=subject)
+    current.edit_record("deal", target, edits, what, dry_run=dry_run, commit=commit)
 
 
 def register(app: typer.Typer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import typer
 
+    from crmctl.model.record import Record
     from crmctl.render.terminal import Output
+    from crmctl.workspace import splice
     from crmctl.workspace.changes import ChangeSet
     from crmctl.workspace.workspace import Workspace
 
@@ -38,6 +40,37 @@ class Session:
         from crmctl.render.terminal import Output
 
         return Output(quiet=self.quiet, verbose=self.verbose, color=self.color)
+
+    def edit_record(
+        self,
+        command: str,
+        record: Record,
+        edits: Callable[[Record], Sequence[splice.Change]],
+        named: str,
+        *,
+        dry_run: bool,
+        commit: bool,
+        besides: Callable[[ChangeSet], None] | None = None,
+    ) -> None:
+        """Edit one record, and plan what goes ``besides``. ``named`` says what was done, in reports and commits.
+
+        ``edits`` is asked under the lock, of the record as it is then, so that two at once lose nothing.
+        """
+        from crmctl.workspace import authoring
+        from crmctl.workspace.changes import ChangeSet
+        from crmctl.workspace.store import read_file
+
+        def plan() -> ChangeSet:
+            changes = ChangeSet()
+            wanted = edits(read_file(self.ws.root, record.path, self.ws.ranking)[0])
+            if wanted:
+                authoring.edit(self.ws, changes, record.path, wanted, named)
+            if besides is not None:
+                besides(changes)
+            return changes
+
+        where = record.account if record.kind == "account" else f"{record.account}: {record.id}"
+        self.carry_out(command, plan, dry_run=dry_run, commit=commit, subject=f"{where}: {named}")
 
     def left_out(self, paths: Collection[str]) -> None:
         """PartialError that names files which were written but not committed, as they hold a person's edit too."""

@@ -10,6 +10,7 @@ from crmctl.cli.options import Account, Commit, Csv, DryRun, Json, MaybeAccount,
 from crmctl.cli.session import session
 
 if TYPE_CHECKING:
+    from crmctl.model.record import Record
     from crmctl.workspace.changes import ChangeSet
 
 LISTED = ("due", "account", "title", "owner", "priority", "id")
@@ -142,23 +143,21 @@ def _edit(
 ) -> None:
     from crmctl.cli.listing import find_record
     from crmctl.cli.parse import day
-    from crmctl.workspace import authoring, splice
-    from crmctl.workspace.changes import ChangeSet
+    from crmctl.workspace import splice
 
     current = session(ctx)
     ws = current.ws
-    record = find_record(current, account, task, "task")
+    target = find_record(current, account, task, "task")
     stated = {"status": status, "done": ws.today} if status else {"due": day(until, ws)}
 
-    def plan() -> ChangeSet:
-        changes = ChangeSet()
-        if any(record.get(name) != value for name, value in stated.items() if name != "done"):
-            edits = [splice.Set((name,), value) for name, value in stated.items()]
-            authoring.edit(ws, changes, record.path, edits, status or "snoozed")
-        return changes
+    def edits(record: Record) -> list[splice.Change]:
+        # Done is done on the day it was done first.
+        if all(record.get(name) == value for name, value in stated.items() if name != "done"):
+            return []
+        return [splice.Set((name,), value) for name, value in stated.items()]
 
-    subject = f"{record.account}: {record.id}: {status or 'snoozed'}"
-    current.carry_out("task", plan, dry_run=dry_run, commit=commit, subject=subject)
+    named = status or "snoozed"
+    current.edit_record("task", target, edits, named, dry_run=dry_run, commit=commit)
 
 
 def register(app: typer.Typer) -> None:

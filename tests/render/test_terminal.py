@@ -89,9 +89,9 @@ def test_only_long_columns_give_way_and_then_the_last_are_left_out() -> None:
 
 
 def test_a_column_without_room_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    out = printed([["x" * 90, "2026-11-16", "y" * 90, "z" * 90, "w" * 90, "last"]], people=True)
+    out = printed([["x" * 90, "2026-11-16", "y" * 90, "z" * 90, "w" * 90, "v" * 90]], people=True)
     assert "2026-11-16" in out
-    assert "last" not in out
+    assert "v" not in out
     assert capsys.readouterr().err == "a wider terminal also shows: c5\n"
 
 

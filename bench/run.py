@@ -28,7 +28,7 @@ from crmctl.workspace import measures, paths
 HERE = Path(__file__).resolve().parent
 CHANGED = 1_000
 NIGHTS = 30
-NIGHTLY = 500
+NIGHTLY = 0.05  # of the accounts
 
 
 class Outcome(NamedTuple):
@@ -182,7 +182,7 @@ def nights(lab: Lab, rounds: int) -> Outcome:  # noqa: ARG001  counted, not time
                 Decimal(chooser.randint(20, 200)),
                 "supabase",
             )
-            for slug in chooser.sample(slugs, min(NIGHTLY, len(slugs)))
+            for slug in chooser.sample(slugs, round(NIGHTLY * len(slugs)))
         ]
         path = root / paths.measures(now.date())
         path.parent.mkdir(exist_ok=True)

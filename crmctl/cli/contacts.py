@@ -1,13 +1,14 @@
-"""contact: add, list, edit, move."""
+"""contact: add, list, edit, move, export."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crmctl.cli.options import Account, Commit, Csv, DryRun, Json, MaybeAccount, style
-from crmctl.cli.session import session
+from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
     from crmctl.workspace.changes import ChangeSet
@@ -96,6 +97,74 @@ def edit(
     editor.edit_file(current, path, dry_run=dry_run, commit=commit)
 
 
+def export(
+    ctx: typer.Context,
+    account: Account,
+    person: Annotated[str, typer.Argument(help="The contact.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write JSON there, readable by you alone."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show everything the workspace holds about a person.
+
+    For somebody who asks to see it: every value with who states it, the records and synced lines that name the
+    person, and prose that mentions the name or an address. Git history and `.git/crmctl/` are not looked into.
+
+    Example: crmctl contact export acme ines-okafor --out ines.json
+    """
+    from crmctl.cli.listing import find_record
+    from crmctl.privacy.person import about
+
+    current = session(ctx)
+    page = about(current.ws, find_record(current, account, person, "contact"))
+    if out is not None:
+        _write_private(current, out, page)
+    elif json:
+        current.out.json(page)
+    else:
+        rows = [
+            {"what": n, "where": page["path"], "text": v["value"]}
+            for n, v in page["fields"].items()
+        ]
+        rows += [
+            {"what": r["kind"], "where": r["path"], "text": r["title"]} for r in page["records"]
+        ]
+        rows += [
+            {"what": e["type"], "where": e["where"], "text": e.get("subject") or e.get("text")}
+            for e in page["events"]
+        ]
+        rows += [
+            {"what": "mention", "where": m["where"], "text": m["line"]} for m in page["mentions"]
+        ]
+        current.out.records(("what", "where", "text"), rows)
+    for problem in page["unread"]:
+        current.out.warn(problem)
+
+
+def _write_private(current: Session, out: Path, page: dict[str, Any]) -> None:
+    import os
+
+    from crmctl.model.errors import CrmError, UsageError
+    from crmctl.workspace.index import as_json
+
+    target = out.resolve()
+    if target.is_relative_to(current.ws.root):
+        raise UsageError(
+            f"{out}: lies in the workspace, where everyone would get it; choose a place outside"
+        )
+    try:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise UsageError(f"{out}: exists already; name another file") from None
+    except OSError as error:
+        raise CrmError(f"{out}: cannot be written: {error.strerror}") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        handle.write(as_json(page) + "\n")
+    current.out.say(f"created {out}")
+
+
 def move(
     ctx: typer.Context,
     account: Account,
@@ -132,9 +201,10 @@ def register(app: typer.Typer) -> None:
     """Put these commands into the tree."""
     from crmctl.cli.app import group
 
-    contact = group("People: add, list, edit, move.")
+    contact = group("People: add, list, edit, move, export.")
     contact.command("add")(add)
     contact.command("list")(list_contacts)
     contact.command("edit")(edit)
     contact.command("move")(move)
+    contact.command("export")(export)
     app.add_typer(contact, name="contact")

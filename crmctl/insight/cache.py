@@ -19,7 +19,7 @@ from crmctl.model.errors import Problem
 from crmctl.workspace.index import Index
 
 # Raised when evidence or results are stored in another form.
-FORMAT = "1"
+FORMAT = "2"
 
 
 class Gathered(NamedTuple):
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 
 class Glance(NamedTuple):
-    """One account's health in a list."""
+    """One account's health in a list; ``reason`` says what shut a gate, or why there is no score."""
 
     account: str
     score: float | None
@@ -125,6 +125,7 @@ def pack_result(health: Health, problems: list[Problem]) -> str:
 
 def _glance(account: str, health: Health) -> Glance:
     factors = {factor.name: factor.score for factor in health.factors}
+    reason = "; ".join(gate.reason for gate in health.gates) or health.reason
     return Glance(
         account,
         health.score,
@@ -132,7 +133,7 @@ def _glance(account: str, health: Health) -> Glance:
         health.coverage,
         health.low,
         health.high,
-        health.reason,
+        reason,
         factors,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from crmctl.model.text import one_line
+from crmctl.privacy.consent import may
 from crmctl.workflow.occasion import Done, Occasion, due, task
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def schedule_outreach(occasion: Occasion) -> Done:
             f"Reach out to {one_line(contact.title, 80)} at {occasion.company}",
             [contact.id],
         )
-        if contact.get("no_email") is True:
-            steps.insert(0, "Has opted out of e-mail: call, or leave it")
+        consent = may(contact, "outreach", occasion.today)
+        if not consent.allowed:
+            steps.insert(0, f"Before you write: {consent.reason}")
     return _laid_out(
         task(occasion, title, days=2, steps=steps, contacts=people, step="initial_outreach")
     )

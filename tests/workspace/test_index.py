@@ -4,7 +4,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -219,11 +218,11 @@ def test_a_change_elsewhere_in_the_configuration_reads_nothing_anew(
     (root / "crmctl.yaml").write_text("team: [{id: mira}]\n")
     with opened(root, root / "state") as index:
         read_anew: list[str] = []
-        real: Callable[..., None] = index._read
+        real = index._read
 
-        def watched(stale: list[tuple[str, Any]], *rest: Any) -> None:
+        def watched(stale: list[tuple[str, Any]], *rest: Any) -> list[Row]:
             read_anew.extend(slug for slug, _ in stale)
-            real(stale, *rest)
+            return real(stale, *rest)
 
         monkeypatch.setattr(index, "_read", watched)
         index.profiles()

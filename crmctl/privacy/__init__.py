@@ -1,0 +1,1 @@
+"""Privacy: what a person allowed, and everything that is held about one."""

@@ -43,6 +43,7 @@ def commands(export: Path) -> dict[str, list[str]]:
         "search": ["search", "pricing"], "log": ["log", ACME, "Call", "-m", "They called."],
         "timeline": ["timeline", ACME], "contact add": ["contact", "add", ACME, "Tom Reyes"],
         "contact list": ["contact", "list"], "contact edit": ["contact", "edit", ACME, "ines"],
+        "contact export": ["contact", "export", ACME, "ines"],
         "contact move": ["contact", "move", ACME, "ines", "alder"], "edit": ["edit", ACME],
         "deal add": ["deal", "add", ACME, "Renewal"], "deal list": ["deal", "list", "--all"],
         "deal stage": ["deal", "stage", ACME, "fleet", "proposal"],
@@ -87,9 +88,8 @@ WRITING = {
     "merge", "undo", "score", "run", "review", "map", "qualify", "onboarding", "schema",
 }  # fmt: skip
 SHOWING = {
-    "list", "show", "search", "timeline", "contact list", "deal list", "task list", "conflicts", "dupes", "score",
-    "run",
-    "review", "map", "qualify", "onboarding", "import salesforce", "import csv", "undo", "stage", "doctor",
+    "list", "show", "search", "timeline", "contact list", "contact export", "deal list", "task list", "conflicts",
+    "dupes", "score", "run", "review", "map", "qualify", "onboarding", "import salesforce", "import csv", "undo", "stage", "doctor",
 }  # fmt: skip
 
 

@@ -88,8 +88,9 @@ WRITING = {
     "merge", "undo", "score", "run", "review", "map", "qualify", "onboarding", "schema",
 }  # fmt: skip
 SHOWING = {
-    "list", "show", "search", "timeline", "contact list", "contact export", "deal list", "task list", "conflicts",
-    "dupes", "score", "run", "review", "map", "qualify", "onboarding", "import salesforce", "import csv", "undo", "stage", "doctor",
+    "list", "show", "search", "timeline", "contact list", "contact export", "deal list", "task list",
+    "conflicts", "dupes", "score", "run", "review", "map", "qualify", "onboarding",
+    "import salesforce", "import csv", "undo", "stage", "doctor",
 }  # fmt: skip
 
 

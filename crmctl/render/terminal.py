@@ -105,7 +105,10 @@ class Output:
             self.json(list(rows))
             return
         shown = people if people and self.people and not style else columns
-        cells = ([_cell(row.get(column)) for column in shown] for row in rows)
+        cells = (
+            [value if type(value) is str else _cell(value) for value in map(row.get, shown)]
+            for row in rows
+        )
         self.table(shown, cells, style=style, wrap=wrap)
 
     def sections(self, sections: Mapping[str, Sequence[Sequence[str]]]) -> None:

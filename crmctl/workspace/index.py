@@ -100,6 +100,9 @@ def as_json(value: Any) -> str:
     return _encode(value)
 
 
+_UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
+
 class Index:
     """The cache of one workspace. Open it with `opened`."""
 
@@ -111,16 +114,19 @@ class Index:
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            return self._open()
-        except sqlite3.OperationalError:
-            raise
+            return self._open(str(self.path))
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _UNWRITABLE:
+                raise
+            # Where nothing can be written, everything can still be read: only slower.
+            return self._open(":memory:")
         except sqlite3.DatabaseError:
             drop(self.path)
-            return self._open()
+            return self._open(str(self.path))
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, path: str) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+        db = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
         try:
             self._prepare(db)
         except BaseException:

@@ -22,7 +22,8 @@ def end_of(text: str, node: Node) -> int:
 def _block_scalar_end(text: str, node: Scalar) -> int:
     indicator = text[node.start : line_after(text, node.start)].partition("#")[0]
     if "+" in indicator:  # trailing blank lines are part of the value
-        return max(node.start + 1, node.end - 1)
+        line_end = 2 if text[: node.end].endswith("\r\n") else 1
+        return max(node.start + 1, node.end - line_end)
     last = max(node.start + 1, len(text[: node.end].rstrip(" \r\n")))
     return len(text[: line_after(text, last)].rstrip("\r\n"))
 

@@ -454,6 +454,15 @@ def test_an_edit_gives_the_old_data_with_the_change_and_leaves_the_body(
         assert result.count(b"\n") == result.count(b"\r\n")
 
 
+@pytest.mark.parametrize("style", ["|", "|-", "|+", ">", ">+"])
+@pytest.mark.parametrize("value", ["", "x", ["a"], "a\nb\n", {"a": 1}])
+def test_block_text_gives_way_with_its_own_line_ends(style: str, value: object) -> None:
+    raw = f"---\r\na: {style}\r\n first\r\n\r\nb: 1\r\n---\r\n".encode()
+    result = edit(raw, [Set(("a",), value)], path=PATH)
+    assert result.count(b"\n") == result.count(b"\r\n")
+    assert parse(result, PATH).data == {"a": value, "b": 1}
+
+
 @settings(max_examples=200)
 @given(documents, st.randoms(use_true_random=False))
 def test_lines_before_the_touched_node_and_from_the_next_one_on_stay(

@@ -77,8 +77,9 @@ class Scratch:
         shutil.copytree(ROOT / "docs" / "demo-export", folder / "export")
         programs = folder / "bin"
         programs.mkdir()
-        (programs / "crmctl").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m crmctl "$@"\n')
-        (programs / "crmctl").chmod(0o755)
+        for name, options in (("crmctl", "-m crmctl "), ("python3", "")):
+            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {options}"$@"\n')
+            (programs / name).chmod(0o755)
         self.environment = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),

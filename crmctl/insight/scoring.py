@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,10 @@ def plan_scores(
         old = files.read(ws.root, path)
         plan.changes.put(path, old, measures.merge_day(old, rows, ws.today), "scores that moved")
     return plan
+
+
+# These have a row for every change, however small.
+EXACT = frozenset({"health.score", "health.coverage"})
 
 
 class _Scoring:
@@ -168,13 +173,24 @@ class _Scoring:
         return Gathered(gather(account, self.ws.today), problems)
 
     def _moved(self, slug: str, health: Health) -> Iterator[Measure]:
-        """The numbers that are not those of the latest row."""
+        """The numbers that are not those of the latest row; a factor only once it has moved by a step.
+
+        Factors drift a little with every day that passes, and each row stays in the history for ever.
+        """
         today, values = self.ws.today, numbers(health)
         latest = self.cache.latest(slug, list(values))
         for name, value in values.items():
             day, written = latest.get(name, ("", ""))
-            if not day or day > today.isoformat() or Decimal(written) != value:
-                yield Measure(slug, name, today, value, SOURCE)
+            known = bool(day) and day <= today.isoformat()
+            if known and Decimal(written) == value:
+                continue
+            if known and name not in EXACT and abs(Decimal(written) - value) < self._step:
+                continue
+            yield Measure(slug, name, today, value, SOURCE)
+
+    @cached_property
+    def _step(self) -> Decimal:
+        return Decimal(repr(self.weights.health.rewrite_step))
 
     def _write(self, slug: str, gathered: Gathered, health: Health, changes: ChangeSet) -> bool:
         path = paths.health(slug)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from crmctl.insight import scoring
-from crmctl.insight.scoring import ScorePlan, plan_scores
+from crmctl.insight.scoring import ScorePlan, numbers, plan_scores
 from crmctl.insight.weights import Weights
+from crmctl.workspace import measures
 from crmctl.workspace.document import parse
 from crmctl.workspace.store import Reader
 from crmctl.workspace.workspace import Workspace
@@ -208,3 +211,25 @@ def test_a_file_changed_this_very_moment_is_read_again(
     seen = reads(monkeypatch)
     plan_scores(ws)
     assert seen == ["acme", "blank"]
+
+
+def test_thirty_quiet_nights_leave_a_row_for_each_point_and_each_step(
+    root: Path, at: At, weights: Weights
+) -> None:
+    written: dict[tuple[str, str], list[Decimal]] = {}
+    points: dict[str, list[Decimal]] = {}
+    for night in range(30):
+        plan = carried_out(at(root, TODAY + dt.timedelta(days=night)))
+        for slug, health in plan.results.items():
+            points.setdefault(slug, []).append(numbers(health).get("health.score", Decimal(-1)))
+        path = root / measures.file_of(TODAY + dt.timedelta(days=night))
+        if path.exists():
+            for row in measures.parse_day(path.read_bytes(), TODAY)[0]:
+                written.setdefault((row.account, row.measure), []).append(row.value)
+    step = Decimal(repr(weights.health.rewrite_step))
+    for (slug, name), values in written.items():
+        if name == "health.score":
+            seen = [p for n, p in enumerate(points[slug]) if n == 0 or p != points[slug][n - 1]]
+            assert values == [value for value in seen if value >= 0]
+        elif name != "health.coverage":
+            assert all(abs(b - a) >= step for a, b in pairwise(values)), (slug, name)

@@ -12,7 +12,7 @@ Anything else that escapes a command is a bug (exit code 70). Ctrl-C is 130.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -54,8 +54,7 @@ class BusyError(CrmError):
     exit_code = 75
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong with one file: a value, so that one bad file never hides the rest.
 
     ``path`` is POSIX and relative to the workspace; ``line`` counts from 1, 0 when unknown.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError, DamagedFile
@@ -152,7 +152,7 @@ def _day(raw: bytes, day: dt.date, survivor: str, loser: str) -> bytes:
     own = {(m.measure, m.source) for m in rows if m.account == survivor}
     kept = [m for m in rows if m.account != loser]
     kept += [
-        replace(m, account=survivor)
+        m._replace(account=survivor)
         for m in rows
         if m.account == loser
         and (m.measure, m.source) not in own

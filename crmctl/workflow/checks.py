@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,7 @@ def _weights(_root: Path, _config: Config, path: str, raw: bytes) -> list[Proble
     if found is None:
         return problems
     text = raw.decode("utf-8-sig")
-    return [replace(p, line=yamlio.line_of(text, p.field.split("."))) for p in weights.lint(found)]
+    return [p._replace(line=yamlio.line_of(text, p.field.split("."))) for p in weights.lint(found)]
 
 
 def _workflows(root: Path, config: Config, path: str, raw: bytes) -> list[Problem]:

@@ -6,14 +6,13 @@ into an account's folder together with a configuration that runs commands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from crmctl.model.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class GitDir:
+class GitDir(NamedTuple):
     """The places of a repository, all absolute and free of links.
 
     ``git_dir`` belongs to one working tree, ``common_dir`` to all of them (they differ in a

@@ -9,10 +9,9 @@ import os
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from crmctl.model.errors import Problem
 from crmctl.workspace.index import RACY_NS, stat_key
@@ -31,8 +30,7 @@ Pair = tuple[str, str]  # a measure and an account
 _FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.csv\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(NamedTuple):
     """One number: ``usage.active_users`` of ``acme`` on a day, as ``source`` gave it."""
 
     account: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from crmctl.model.errors import CrmError, DamagedFile, Problem
 from crmctl.model.fields import shown
@@ -34,7 +33,7 @@ def check(slug: str, context: Context) -> tuple[list[Problem], Claims]:
     problems += lifecycle.problems(folder, context)
     problems += references.problems(folder, context)
     if hidden:
-        problems = [replace(p, message=secrets.hide(p.message, hidden)) for p in problems]
+        problems = [p._replace(message=secrets.hide(p.message, hidden)) for p in problems]
     return problems, claims(folder)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -92,7 +91,7 @@ def _one(path: str, raw: bytes, context: Context) -> Iterator[Problem]:
         return
     hidden = [value for _, _, value in found]
     for problem in _content(path, raw, context):
-        yield replace(problem, message=secrets.hide(problem.message, hidden))
+        yield problem._replace(message=secrets.hide(problem.message, hidden))
 
 
 def _content(path: str, raw: bytes, context: Context) -> list[Problem]:

@@ -85,6 +85,11 @@ class Matcher:
             return Nowhere(f"its file is damaged; mend it and import again ({damaged.reason})")
         if record.deleted:
             return Nowhere("")
+        if record.kind == "account" and record.account:
+            # A subscription speaks of an account that is there; it never makes one.
+            named = self.account(record.account, record.system, by_name=True)
+            missing = Nowhere("no account is known for it", waits=True)
+            return Matched(named, "named") if named else missing
         if record.kind == "account":
             found = self._by_domain(record, stated)
             return Matched(found, "domain") if found else New("")

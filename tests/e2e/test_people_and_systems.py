@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,21 @@ def test_the_same_holds_for_contacts_and_deals(
     assert [c["field"] for c in shown(crm, "conflicts", SLUG)] == [name]
     assert crm("unset", SLUG, name, "--of", record).code == 0
     assert field(crm, name, record)["value"] == theirs
+
+
+@pytest.mark.parametrize("named", ["acme-freight", "Acme Freight", "acme.example"])
+def test_a_subscription_finds_its_account_however_it_is_named(
+    crm: Crm, tmp_path: Path, named: str
+) -> None:
+    crm("new", "Acme Freight", "--domain", "acme.example", "--no-tasks")
+    table = tmp_path / "subscriptions.csv"
+    table.write_text(
+        f"account,plan,seats,arr,currency\n{named},team,40,48000,EUR\nNowhere,team,1,1,EUR\n"
+    )
+    done = crm("import", "csv", "subscriptions", str(table))
+    assert "not stored: 1" in done.out
+    fields = json.loads(crm("show", "acme", "--json").out)["fields"]
+    assert (fields["seats"], fields["arr"]["value"]) == ({"value": 40, "source": "csv"}, 48000)
+    assert len(crm("list").rows) == 1
+    again = crm("import", "csv", "subscriptions", str(table))
+    assert "nothing new from csv" in again.out

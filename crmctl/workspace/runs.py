@@ -26,6 +26,7 @@ from crmctl.workspace import atomic
 from crmctl.workspace.paths import short_id
 
 KEPT = 50
+MACHINE = frozenset({"import", "run", "score", "sync"})  # commands that no person aims at one file
 _TAIL = 4096  # bytes at the end of a journal that hold its two closing lines
 
 
@@ -151,15 +152,22 @@ def unfinished(state_dir: Path) -> list[Journal]:
 
 
 def machine_written(state_dir: Path) -> dict[str, str | None]:
-    """What uncommitted runs of ours wrote: the SHA-256 by path, None for a deleted file.
+    """What uncommitted runs of a machine wrote: the SHA-256 by path, None for a deleted file.
 
-    A later commit may hold such a file if its bytes still match: nobody edited it since.
+    A later commit may hold such a file if its bytes still match: nobody edited it since. A file that
+    a person's command, such as `set`, wrote and nobody committed is the person's until it is.
     """
     written: dict[str, str | None] = {}
+    persons: set[str] = set()
     for journal in journals(state_dir):
-        if not journal.commit:
-            written.update(journal.hashes())
-    return written
+        if journal.commit:
+            continue
+        hashes = journal.hashes()
+        if journal.run.command.partition(" ")[0] in MACHINE:
+            written.update(hashes)
+        else:
+            persons.update(hashes)
+    return {path: digest for path, digest in written.items() if path not in persons}
 
 
 def find(state_dir: Path, run_id: str | None, *, worktree: str | None = None) -> Journal | None:

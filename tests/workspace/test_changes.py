@@ -231,7 +231,6 @@ while True:
         apply(root, changes, run=run)
         os._exit(0)
     killed = os.waitpid(child, 0)[1] != 0
-    state = gitdir.locate(root).state_dir
     journal = runs.find(state, run.id)
     found = {path: files.read(root, path) for path in olds}
     whole = all(found[path] in (olds[path], news[path]) for path in olds)
@@ -277,3 +276,12 @@ def test_a_kill_at_any_call_leaves_whole_files_and_a_journal_that_knows(root: Pa
 
 def test_a_kill_at_random_moments_does_too(root: Path) -> None:
     assert len(kill_again_and_again(root, "moments")) == 61
+
+
+def test_what_a_persons_command_wrote_is_no_machines(root: Path, state: Path) -> None:
+    apply(root, change_set((A, None, b"1"), (B, None, b"1")), run=new_run(1, "import csv"))
+    apply(root, change_set((A, b"1", b"2")), run=new_run(2, "set"))
+    assert runs.machine_written(state) == {B: digest(b"1")}
+    # A machine that writes into it afterwards does not make the person's edit its own.
+    apply(root, change_set((A, b"2", b"3")), run=new_run(3, "score"))
+    assert runs.machine_written(state) == {B: digest(b"1")}

@@ -231,6 +231,7 @@ while True:
         apply(root, changes, run=run)
         os._exit(0)
     killed = os.waitpid(child, 0)[1] != 0
+    state = gitdir.locate(root).state_dir
     journal = runs.find(state, run.id)
     found = {path: files.read(root, path) for path in olds}
     whole = all(found[path] in (olds[path], news[path]) for path in olds)

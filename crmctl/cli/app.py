@@ -86,6 +86,7 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
     """
     from crmctl.cli import (
         accounts,
+        auth,
         check,
         contacts,
         deals,
@@ -95,7 +96,9 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         review,
         score,
         setup,
+        sync,
         tasks,
+        unmatched,
         upkeep,
         workflows,
     )
@@ -110,6 +113,9 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         deals,
         tasks,
         imports,
+        sync,
+        auth,
+        unmatched,
         upkeep,
         score,
         workflows,

@@ -14,7 +14,8 @@ from crmctl.insight.evidence import KEPT_DAYS
 from crmctl.insight.weights_file import WEIGHTS, read_bytes
 from crmctl.model.errors import Problem
 from crmctl.model.schema import FIELDS, ROLES
-from crmctl.workspace.config import Strict, parse_model
+from crmctl.workspace.config import parse_model
+from crmctl.workspace.source_settings import Strict
 
 INPUTS = frozenset(
     """active_share usage_growth breadth usage_age

@@ -13,13 +13,17 @@ RECORD_KINDS = ("account", "contact", "deal", "interaction", "task", "event")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """How a record names another one: by id in its system, else by e-mail, domain, name or our own slug."""
+    """How a record names another one: by id, else by e-mail, domain, name or our own slug.
+
+    ``id`` is one of the record's own system, unless ``system`` names another: a call knows its deal in the CRM.
+    """
 
     id: str = ""
     email: str = ""
     domain: str = ""
     name: str = ""
     slug: str = ""
+    system: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.id or self.email or self.domain or self.name or self.slug)
@@ -40,6 +44,8 @@ class Incoming:
     ``account`` names the account it belongs to, ``people`` the contacts it concerns (with their role, if any),
     ``links`` further fields that hold another record (``reports_to``, ``parent``, ``deal``).
     ``at`` dates events, interactions and tasks. ``origin`` is where it came from, for reports (``Account.json:3``).
+    What a system only mentions, such as somebody who was on a call, neither ``waits`` for an account that fits nor,
+    if the team wants known people alone, ``creates`` a file.
     """
 
     system: str
@@ -54,6 +60,24 @@ class Incoming:
     deleted: bool = False
     merged_into: str = ""
     origin: str = ""
+    creates: bool = True
+    waits: bool = True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Waiting:
+    """Something that belongs to no account yet: nothing of it is kept but this, so that it can be read again.
+
+    ``kind`` is one of `RECORD_KINDS` or a container of records (``channel``, ``folder``). ``date`` is ISO or "".
+    ``domain`` is a company's, never a mail provider's. ``origin`` is for this run's report and never kept.
+    """
+
+    system: str
+    kind: str
+    id: str
+    date: str = ""
+    domain: str = ""
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +102,10 @@ class Rejected:
 
 @dataclass(slots=True)
 class Batch:
-    """Everything one read of one source gave. ``owners`` maps the system's user ids to (name, e-mail)."""
+    """Everything one read of one source gave. ``owners`` maps the system's user ids to (name, e-mail).
+
+    ``partial``: only what changed since an earlier read, so that an empty one is no fault.
+    """
 
     system: str
     records: list[Incoming] = field(default_factory=list)
@@ -86,3 +113,14 @@ class Batch:
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     owners: dict[str, tuple[str, str]] = field(default_factory=dict)
+    waiting: list[Waiting] = field(default_factory=list)
+    partial: bool = False
+
+    def add(self, other: Batch) -> None:
+        """Take in what another read of the same source gave."""
+        self.records += other.records
+        self.measurements += other.measurements
+        self.rejected += other.rejected
+        self.notes += [note for note in other.notes if note not in self.notes]
+        self.owners |= other.owners
+        self.waiting += other.waiting

@@ -113,37 +113,40 @@ def import_batch(
     these folders. DecisionNeeded if a guard stops it, or git is in the middle of something.
     """
     if dry_run:
-        return Report(
-            batch.system,
-            plan(ws, batch, load_for(ws.root, ws.ranking, batch), accounts=accounts),
-            dry_run,
-        )
+        made = plan(ws, [batch], load_for(ws.root, ws.ranking, [batch]), accounts=accounts)
+        return Report(batch.system, made, dry_run)
     if commit:
         ws.git.refuse_if_busy()
     with ws.writing(f"import {batch.system}") as run:
         # Read under the lock, or another run could change what the plan stands on.
-        made = plan(ws, batch, load_for(ws.root, ws.ranking, batch), accounts=accounts)
+        made = plan(ws, [batch], load_for(ws.root, ws.ranking, [batch]), accounts=accounts)
         stopping = [guard for guard in made.guards if guard.allow not in allow]
         if stopping:
             raise DecisionNeeded("; ".join(map(str, stopping)))
         report = Report(batch.system, made, dry_run)
         ours: set[str] = set()
         if commit:
-            ours, theirs = ws.uncommitted({*made.paths, *made.changes.paths})
-            report.skipped = sorted(path for path in theirs if made.changes.get(path) is not None)
-            made.changes = _without(made.changes, report.skipped)
+            ours, report.skipped = split(ws, made)
+            made.changes = without(made.changes, report.skipped)
         if made.changes:
             ws.apply(made.changes, run)
             report.run_id = run.id
         unmatched.update(ws.state_dir, made.unmatched, made.placed)
         if commit:
-            report.commit = _commit(ws, run, batch.system, made.changes, ours)
+            report.commit = commit_run(ws, run, f"Import from {batch.system}", made.changes, ours)
             if report.commit:
                 report.run_id = run.id
     return report
 
 
-def _without(changes: ChangeSet, skipped: list[str]) -> ChangeSet:
+def split(ws: Workspace, made: Plan) -> tuple[set[str], list[str]]:
+    """The paths with earlier work of a machine, for the commit, and those with a person's edit, which it leaves."""
+    ours, theirs = ws.uncommitted({*made.paths, *made.changes.paths})
+    return ours, sorted(path for path in theirs if made.changes.get(path) is not None)
+
+
+def without(changes: ChangeSet, skipped: Collection[str]) -> ChangeSet:
+    """The changes but those of the ``skipped`` paths."""
     kept = ChangeSet()
     for change in changes:
         if change.path not in skipped:
@@ -151,13 +154,14 @@ def _without(changes: ChangeSet, skipped: list[str]) -> ChangeSet:
     return kept
 
 
-def _commit(ws: Workspace, run: Run, system: str, changes: ChangeSet, ours: set[str]) -> str:
-    """One commit of what was written now, and by earlier runs that were not committed."""
+def commit_run(ws: Workspace, run: Run, what: str, changes: ChangeSet, ours: set[str]) -> str:
+    """One commit of what was written now, and by earlier runs that were not committed; "" if there is nothing."""
     held = {*changes.paths, *ours}
     touched = Counter(path.split("/")[1] for path in held if path.startswith(f"{ACCOUNTS}/"))
     accounts = sorted(name for name in touched if not name.startswith("_"))
     body = [f"- {name} ({touched[name]})" for name in accounts[:_LISTED]]
     if len(accounts) > _LISTED:
         body.append(f"- and {len(accounts) - _LISTED} more")
-    subject = f"Import from {system}: {len(held)} file{'s' if len(held) != 1 else ''} of {len(accounts)} accounts"
+    files = f"{len(held)} file{'s' if len(held) != 1 else ''}"
+    subject = f"{what}: {files} of {len(accounts)} account{'s' if len(accounts) != 1 else ''}"
     return ws.commit(held, run, subject, "\n".join(body))

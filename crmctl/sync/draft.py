@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from crmctl.model.errors import CrmError
-from crmctl.model.incoming import Incoming, Rejected
+from crmctl.model.incoming import Incoming, Rejected, Waiting
 from crmctl.model.record import Record
 from crmctl.sync.matching import Matcher
-from crmctl.sync.unmatched import Waiting
 from crmctl.workspace.changes import ChangeSet
 from crmctl.workspace.config import Config
 
@@ -35,10 +34,21 @@ class Placed:
 
 
 @dataclass(slots=True)
+class Tally:
+    """How many records of one system are new, updated and unchanged, by kind."""
+
+    created: Counter[str] = field(default_factory=Counter)
+    updated: Counter[str] = field(default_factory=Counter)
+    unchanged: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
 class Draft:
     """What has been gathered so far.
 
-    ``altered`` are accounts where a system takes back what it said before, ``failed`` those that could not be made.
+    ``altered`` are (system, account) where a system takes back what it said before, ``failed`` accounts that could
+    not be made. ``touched`` has the systems that speak of each file, ``held`` those with a record that our own files
+    would not take, so that it must be read again.
     """
 
     root: Path
@@ -46,14 +56,13 @@ class Draft:
     config: Config
     matcher: Matcher
     changes: ChangeSet = field(default_factory=ChangeSet)
-    created: Counter[str] = field(default_factory=Counter)
-    updated: Counter[str] = field(default_factory=Counter)
-    unchanged: Counter[str] = field(default_factory=Counter)
+    tallies: dict[str, Tally] = field(default_factory=dict)
     unmatched: list[Waiting] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    paths: set[str] = field(default_factory=set)
-    altered: set[str] = field(default_factory=set)
+    touched: dict[str, set[str]] = field(default_factory=dict)
+    altered: set[tuple[str, str]] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     stages: dict[str, str] = field(default_factory=dict)
 
@@ -79,9 +88,22 @@ class Draft:
         if account in self.failed:
             raise CrmError(f"its account {account} could not be made")
 
-    def count(self, kind: str, *, created: bool = False, changed: bool = False) -> None:
-        """Count one record as created, updated or unchanged."""
-        (self.created if created else self.updated if changed else self.unchanged)[kind] += 1
+    def count(
+        self, system: str, kind: str, *, created: bool = False, changed: bool = False
+    ) -> None:
+        """Count one record of a system as created, updated or unchanged."""
+        tally = self.tallies.setdefault(system, Tally())
+        (tally.created if created else tally.updated if changed else tally.unchanged)[kind] += 1
+
+    def touch(self, path: str, system: str) -> None:
+        """Note that a system speaks of a file, whether or not that changes it."""
+        self.touched.setdefault(path, set()).add(system)
+
+    def refuse(self, record: Incoming, reason: str) -> None:
+        """Turn a record away because of our own files: it will be read again."""
+        self.held.add(record.system)
+        origin = record.origin or f"{record.system} {record.kind} {record.id}"
+        self.rejected.append(Rejected(origin, reason))
 
     def people(self, record: Incoming, account: str) -> list[tuple[str, str]]:
         """The contacts a record concerns, as it is to name them, with their roles: known ones, each once."""

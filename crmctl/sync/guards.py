@@ -24,24 +24,24 @@ class Guard:
 
     allow: str
     message: str
+    system: str = ""
 
     def __str__(self) -> str:
-        return f"{self.message}; if that is right, import again with --allow {self.allow}"
+        return f"{self.message}; if that is right, run again with --allow {self.allow}"
 
 
 def stops(ws: Workspace, batch: Batch, accounts: int, altered: Collection[str]) -> list[Guard]:
     """The reasons to ask before carrying out a plan that takes back what a system said of ``altered`` accounts."""
     found = []
-    if not batch.records and not batch.measurements and _has_spoken(ws, batch.system):
-        found.append(
-            Guard(EMPTY, f"{batch.system} gave nothing at all, and the workspace has records of it")
-        )
+    nothing = not (batch.partial or batch.records or batch.measurements or batch.waiting)
+    if nothing and _has_spoken(ws, batch.system):
+        message = f"{batch.system} gave nothing at all, and the workspace has records of it"
+        found.append(Guard(EMPTY, message, batch.system))
     limits = ws.config.guards
     if len(altered) > max(limits.changed_at_least, limits.changed_share * accounts):
         message = f"{batch.system} would change {len(altered)} of {accounts} accounts"
-        found.append(
-            Guard(CHANGES, f"{message}, more than guards.changed_share in crmctl.yaml allows")
-        )
+        message += ", more than guards.changed_share in crmctl.yaml allows"
+        found.append(Guard(CHANGES, message, batch.system))
     return found
 
 

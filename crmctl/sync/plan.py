@@ -8,19 +8,19 @@ a difference to the bytes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from crmctl.model.errors import ConfigError, CrmError
-from crmctl.model.incoming import Batch, Incoming, Rejected
+from crmctl.model.incoming import Batch, Incoming, Rejected, Waiting
 from crmctl.sync import guards, plan_measures, plan_records, plan_traffic
-from crmctl.sync.draft import Draft, Placed
+from crmctl.sync.draft import Draft, Placed, Tally
 from crmctl.sync.dupes import Suggestion, suggest_new
 from crmctl.sync.known import Known, tail
 from crmctl.sync.matching import Matched, Matcher, New, Nowhere, provisional
 from crmctl.sync.statement import Owners, checked, fold
-from crmctl.sync.unmatched import Waiting
+from crmctl.sync.unmatched import waiting_for
 from crmctl.workspace import paths
 from crmctl.workspace.changes import ChangeSet
 
@@ -32,40 +32,69 @@ if TYPE_CHECKING:
 class Plan:
     """The changes, and everything a person should know about them.
 
-    Counts are by kind of record. ``placed`` are the (system, kind, id) that have a file; ``paths`` every file the batch
-    speaks of, changed or not. ``guards`` are the reasons to stop and ask first.
+    ``tallies`` count by system. ``placed`` are the (system, kind, id) that have a file; ``touched`` has the systems
+    that speak of each file, changed or not. ``held`` are systems of which a record could not be written because of our
+    own files. ``kept_away`` are records that a person removed. ``guards`` are the reasons to stop and ask first.
     """
 
     changes: ChangeSet
-    created: Counter[str]
-    updated: Counter[str]
-    unchanged: Counter[str]
+    tallies: dict[str, Tally]
     suggested: list[Suggestion]
     unmatched: list[Waiting]
     rejected: list[Rejected]
     notes: list[str]
     placed: set[tuple[str, str, str]] = field(default_factory=set)
-    paths: set[str] = field(default_factory=set)
+    touched: dict[str, set[str]] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+    kept_away: list[Incoming] = field(default_factory=list)
     guards: list[guards.Guard] = field(default_factory=list)
+
+    @property
+    def paths(self) -> set[str]:
+        """Every file the batches speak of, changed or not."""
+        return set(self.touched)
+
+    @property
+    def created(self) -> Counter[str]:
+        """How many records are new, by kind, over all systems."""
+        return sum((tally.created for tally in self.tallies.values()), Counter())
+
+    @property
+    def updated(self) -> Counter[str]:
+        """How many records have news, by kind, over all systems."""
+        return sum((tally.updated for tally in self.tallies.values()), Counter())
+
+    @property
+    def unchanged(self) -> Counter[str]:
+        """How many records are as they were, by kind, over all systems."""
+        return sum((tally.unchanged for tally in self.tallies.values()), Counter())
 
 
 def plan(
-    ws: Workspace, batch: Batch, known: Known, *, accounts: Collection[str] | None = None
+    ws: Workspace,
+    batches: Sequence[Batch],
+    known: Known,
+    *,
+    accounts: Collection[str] | None = None,
+    removed: Callable[[Incoming], bool] = lambda _record: False,
 ) -> Plan:
-    """What importing ``batch`` would change; ``accounts`` limits it to these folders.
+    """What taking in ``batches``, each of one system, would change; ``accounts`` limits it to these folders.
 
-    ``known`` is what `crmctl.sync.known.load_for` read for this batch; it is left as it is.
+    ``known`` is what `crmctl.sync.known.load_for` read for them; it is left as it is. ``removed`` tells of a record
+    that a person took out of the workspace, so that it does not come back.
     """
-    records = fold(batch.records)
+    records = fold((r for batch in batches for r in batch.records), ws.ranking.default)
     branch = known.branch()
     matcher = Matcher(branch, ws.config, records)
     draft = Draft(ws.root, ws.today, ws.config, matcher)
-    owners = Owners(ws.config, batch.owners)
-    draft.rejected += batch.rejected
-    names = _Names(branch)
+    owners = {batch.system: Owners(ws.config, batch.owners) for batch in batches}
+    for batch in batches:
+        draft.rejected += batch.rejected
+        draft.unmatched += batch.waiting
+    names = _Names(branch, removed)
     placed: list[Placed] = []
     for record in records:
-        stated, wrong = checked(record, owners)
+        stated, wrong = checked(record, owners[record.system])
         draft.rejected += [Rejected(_origin(record), sentence) for sentence in wrong]
         place = _place(draft, names, record, stated)
         if place is not None and (accounts is None or place.account in accounts):
@@ -75,21 +104,24 @@ def plan(
         if place.record.kind != "event":
             _attempt(draft, place)
     plan_traffic.draft_events(draft, [p for p in placed if p.record.kind == "event"])
-    plan_measures.draft_measures(draft, batch.measurements, accounts)
+    measured = [one for batch in batches for one in batch.measurements]
+    plan_measures.draft_measures(draft, measured, accounts)
     new = {(place.record.kind, place.ref) for place in placed if place.found is None}
     result = Plan(
         draft.changes,
-        draft.created,
-        draft.updated,
-        draft.unchanged,
+        draft.tallies,
         suggest_new(branch, new),
         sorted(draft.unmatched),
         draft.rejected,
-        [*batch.notes, *draft.notes],
+        [*(note for batch in batches for note in batch.notes), *draft.notes],
         {(place.record.system, place.record.kind, place.record.id) for place in placed},
-        draft.paths,
+        draft.touched,
+        draft.held,
+        names.kept_away,
     )
-    result.guards = guards.stops(ws, batch, len(known.records["account"]), draft.altered)
+    for batch in batches:
+        altered = {account for system, account in draft.altered if system == batch.system}
+        result.guards += guards.stops(ws, batch, len(known.records["account"]), altered)
     return result
 
 
@@ -103,15 +135,15 @@ def _attempt(draft: Draft, place: Placed) -> None:
     except CrmError as error:
         if place.found is None and place.record.kind == "account":
             draft.failed.add(place.account)
-        draft.rejected.append(Rejected(_origin(place.record), str(error)))
+        draft.refuse(place.record, str(error))
 
 
 def _place(draft: Draft, names: _Names, record: Incoming, stated: dict[str, Any]) -> Placed | None:
     matcher, known = draft.matcher, draft.matcher.known
     if record.kind == "event":
         account = matcher.account_of(record, stated)
-        if account is None and not record.deleted:
-            draft.unmatched.append(Waiting.of(record))
+        if account is None and not record.deleted and record.waits:
+            draft.unmatched.append(waiting_for(record, draft.config))
         return (
             Placed(record, stated, f"{account}/{record.id}", account, "", None) if account else None
         )
@@ -130,9 +162,13 @@ def _place(draft: Draft, names: _Names, record: Incoming, stated: dict[str, Any]
 
 def _turn_away(draft: Draft, record: Incoming, match: Nowhere) -> None:
     if match.waits:
-        draft.unmatched.append(Waiting.of(record))
+        if record.waits:
+            draft.unmatched.append(waiting_for(record, draft.config))
+    elif match.damaged:
+        draft.refuse(record, match.reason)
     elif match.reason == "is one of us":
-        draft.notes.append(f"{_origin(record)}: {match.reason}, not a contact")
+        if record.waits:
+            draft.notes.append(f"{_origin(record)}: {match.reason}, not a contact")
     elif match.reason:
         draft.rejected.append(Rejected(_origin(record), match.reason))
 
@@ -141,7 +177,12 @@ def _new(
     draft: Draft, names: _Names, record: Incoming, stated: dict[str, Any], match: New
 ) -> Placed | None:
     if not record.fields and not record.body:
-        draft.unmatched.append(Waiting.of(record))
+        draft.unmatched.append(waiting_for(record, draft.config))
+        return None
+    if not record.creates:
+        return None
+    if names.removed(record):
+        names.kept_away.append(record)
         return None
     missing = plan_records.complete(record, stated)
     if missing:
@@ -161,7 +202,9 @@ def _origin(record: Incoming) -> str:
 class _Names:
     """Gives new records the names of their files: readable, and told apart by the external id where need be."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, removed: Callable[[Incoming], bool]) -> None:
+        self.removed = removed
+        self.kept_away: list[Incoming] = []
         self._accounts = {*known.records["account"], *known.folded}
         self._contacts = {ref.partition("/")[2] for ref in known.records["contact"]}
         self._deals = set(known.records["deal"])

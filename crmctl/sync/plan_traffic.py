@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,8 @@ def draft_events(draft: Draft, placed: Sequence[Placed]) -> None:
             draft.require(account)
             traffic = load(draft.root, account)
         except CrmError as error:
-            draft.rejected += [Rejected(p.record.origin, str(error)) for p in by_account[account]]
+            for place in by_account[account]:
+                draft.refuse(place.record, str(error))
             continue
         for place in by_account[account]:
             _draft_event(draft, traffic, place)
@@ -93,12 +94,15 @@ def _draft_event(draft: Draft, traffic: Traffic, place: Placed) -> None:
     id = f"{record.system}:{record.id}"
     before = traffic.events.get(id)
     if id in traffic.aliases:
-        draft.count("event")
+        draft.count(record.system, "event")
         return
     if record.deleted:
         if before is None:
             return
-        after = {**before, "deleted": True}
+        if older(place.stated, before):
+            return
+        stamp = place.stated.get("modified")
+        after = {**before, "deleted": True} | ({"modified": stamp} if stamp else {})
     else:
         people = [ref for ref, _ in draft.people(record, account)]
         after = _merged(before, id, place.stated | ({"with": people} if people else {}))
@@ -106,20 +110,23 @@ def _draft_event(draft: Draft, traffic: Traffic, place: Placed) -> None:
         draft.rejected.append(Rejected(record.origin, "type: is missing; an event needs one"))
         return
     if after == before:
-        draft.paths.add(traffic.home[id])
-        draft.count("event")
+        draft.touch(traffic.home[id], record.system)
+        draft.count(record.system, "event")
         return
-    draft.paths.add(traffic.put(account, after))
-    draft.count("event", created=before is None, changed=before is not None)
+    draft.touch(traffic.put(account, after), record.system)
+    draft.count(record.system, "event", created=before is None, changed=before is not None)
     if before is not None:
-        draft.altered.add(account)
+        draft.altered.add((record.system, account))
+
+
+def older(stated: Mapping[str, Any], held: Mapping[str, Any]) -> bool:
+    """Whether a statement is older than what is held, by the system's own stamps; one without a stamp is news."""
+    return str(stated.get("modified") or "~") < str(held.get("modified") or "")
 
 
 def _merged(before: dict[str, Any] | None, id: str, stated: dict[str, Any]) -> dict[str, Any]:
     """The event with what the system states now; a new stamp alone is no news, an older one is none at all."""
-    if before is not None and str(stated.get("modified") or "~") < str(
-        before.get("modified") or ""
-    ):
+    if before is not None and older(stated, before):
         return before
     after = {
         "id": id,

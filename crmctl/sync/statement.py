@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -27,15 +27,21 @@ def key_of(record: Incoming) -> Key:
     return record.kind, record.system, record.id
 
 
-def fold(records: Iterable[Incoming]) -> list[Incoming]:
-    """One record for each key, sorted by key, whatever the order and however often each was read.
+def fold(records: Iterable[Incoming], ranks: Sequence[str] = ()) -> list[Incoming]:
+    """One record for each key, sorted by kind, rank of the system and id, whatever the order they were read in.
 
     Newer statements win over older ones field by field, by the system's stamp ``modified``.
     """
     found: dict[Key, list[Incoming]] = {}
     for record in records:
         found.setdefault(key_of(record), []).append(record)
-    return [_folded(found[key]) for key in sorted(found)]
+    rank = {system: place for place, system in enumerate(ranks)}
+
+    def order(key: Key) -> tuple[str, int, str, str]:
+        # The most believed system comes first: what several of them know gets its file name from it.
+        return key[0], rank.get(key[1], len(rank)), key[1], key[2]
+
+    return [_folded(found[key]) for key in sorted(found, key=order)]
 
 
 def _folded(versions: list[Incoming]) -> Incoming:

@@ -14,7 +14,8 @@ from crmctl.workflow.syntax import ExpressionError, suggestion
 from crmctl.workflow.triggers import EVENTS
 from crmctl.workflow.vocabulary import check
 from crmctl.workspace import files, yamlio
-from crmctl.workspace.config import Config, Strict, load_model
+from crmctl.workspace.config import Config, load_model
+from crmctl.workspace.source_settings import Strict
 
 WORKFLOWS = "workflows.yaml"
 ROOT_KEY = "customer_workflows"

@@ -5,24 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from crmctl.model.errors import ConfigError, DamagedFile, Problem
 from crmctl.model.record import DEFAULT_RANKING, Ranking
 from crmctl.model.schema import FIELDS
 from crmctl.workspace import files, yamlio
+from crmctl.workspace.source_settings import Sources, Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 CONFIG = "crmctl.yaml"
 T = TypeVar("T", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    """A part of a configuration file: unknown keys are mistakes, numbers are finite and never text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Member(Strict):
@@ -103,6 +98,7 @@ class Config(Strict):
         list[str], Field(description="further mail domains that belong to nobody")
     ] = []
     guards: Guards = Guards()
+    sources: Annotated[Sources, Field(description="how each system is read")] = Sources()
     upkeep: Upkeep = Upkeep()
 
     @field_validator("field_ranking")

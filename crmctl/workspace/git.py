@@ -30,7 +30,7 @@ _MANY_PATHS = 20  # from here on, git is faster without pathspecs than with them
 _VERBS = frozenset(
     [
         *("cat-file", "commit-tree", "diff-index", "diff-tree", "log", "ls-files", "maintenance"),
-        *("merge-file", "rev-parse", "status", "symbolic-ref", "update-index"),
+        *("merge-file", "push", "rev-parse", "status", "symbolic-ref", "update-index"),
         *("update-ref", "var", "version", "write-tree"),
     ]
 )
@@ -47,7 +47,10 @@ _SETTINGS = (
     "trailer.separators=:",
     "user.useConfigOnly=true",
 )
-_ENVIRONMENT = ("HOME", "PATH", "TMPDIR", "USER", "LOGNAME", "XDG_CONFIG_HOME", "SYSTEMROOT")
+_ENVIRONMENT = (
+    *("HOME", "PATH", "TMPDIR", "USER", "LOGNAME", "XDG_CONFIG_HOME", "SYSTEMROOT"),
+    *("SSH_AUTH_SOCK", "SSH_AGENT_PID"),  # for pushing
+)
 
 # What a working tree in the middle of something has in its git directory; the first match counts.
 _OPERATIONS = {
@@ -211,6 +214,62 @@ class Git:
             "--relative", "--end-of-options", commit,
         )  # fmt: skip
         return [os.fsdecode(name) for name in output.split(b"\0")[:-1]]
+
+    def removals(self, since: str | None = None) -> list[gitformat.Removal]:
+        """The files that people deleted in HEAD's history behind ``since``, newest first.
+
+        Left out is what crmctl deleted in a run, what a commit deleted together with the state of a source, and
+        what a revert deleted: those return to an earlier state of the whole.
+        """
+        if self.head() is None:
+            return []
+        output = self.run(
+            "log", "-z", "--raw", "--no-renames", "--no-abbrev", "--relative", "-m", "--first-parent",
+            f"--format={gitformat.REMOVAL_FORMAT}", "--end-of-options", f"{since}..HEAD" if since else "HEAD",
+        )  # fmt: skip
+        return list(gitformat.removals(output))
+
+    def missing(self) -> list[gitformat.Removal]:
+        """The files that HEAD has and the working tree does not."""
+        if self.head() is None:
+            return []
+        output = self.run(
+            "diff-index", "--raw", "-z", "--no-renames", "--no-abbrev", "--relative", "--diff-filter=D",
+            "HEAD",
+        )  # fmt: skip
+        return list(gitformat.deleted(output))
+
+    def objects(self, ids: Sequence[str]) -> list[bytes | None]:
+        """The contents of these blobs, None for one that is not here."""
+        output = self.run("cat-file", "--batch", input="".join(f"{id}\n" for id in ids).encode())
+        return list(gitformat.batch(output))
+
+    def push(self) -> str:
+        """Send the branch to where it is pushed to; what happened, as a sentence. Never forces.
+
+        PartialError if the remote does not take it: the commits stay here.
+        """
+        branch = self.run("symbolic-ref", "--quiet", "--short", "HEAD").decode().strip()
+        done = self._run(
+            "push", ("--porcelain", "--no-verify", "origin", f"HEAD:refs/heads/{branch}")
+        )
+        if done.returncode:
+            why = next(
+                (
+                    line
+                    for line in done.stderr.decode("utf-8", "replace").splitlines()
+                    if line.strip()
+                ),
+                "",
+            )
+            rejected = b"\n!\t" in b"\n" + done.stdout
+            reason = (
+                "the remote has commits that are not here: `git pull --rebase`, then `git push`"
+            )
+            raise PartialError(
+                f"the commit was made but not pushed: {reason if rejected else one_line(why) or 'git push failed'}"
+            )
+        return f"pushed {branch} to origin"
 
     def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, bool]:
         """Three-way merge of one file, and whether it has conflicts (then with their marks)."""

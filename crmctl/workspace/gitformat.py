@@ -13,6 +13,8 @@ from crmctl.model.text import one_line, terminal
 RUN_TRAILER: Final = "Crmctl-Run"
 RUN_FORMAT: Final = f"%H%n%(trailers:key={RUN_TRAILER},valueonly,separator=%x2C)%n%cI%n%s"
 
+REMOVAL_FORMAT: Final = f"%x01%(trailers:key={RUN_TRAILER},valueonly)%x02%s%x03"
+
 _BODY_LIMIT = 100_000
 _TRAILER = re.compile(r"^(?=[0-9A-Za-z-]+[ \t]*:)", re.MULTILINE)
 
@@ -24,6 +26,34 @@ class RunCommit(NamedTuple):
     run_id: str
     subject: str
     time: datetime
+
+
+class Removal(NamedTuple):
+    """A file that is gone, and the id of the blob it was."""
+
+    path: str
+    blob: str
+
+
+def deleted(raw: bytes) -> Iterator[Removal]:
+    """The deletions in NUL-ended raw output of a diff."""
+    fields = iter(raw.split(b"\0"))
+    for head in fields:
+        if head.startswith(b":"):
+            path = next(fields, b"")
+            parts = head.split()
+            if parts[4:5] == [b"D"]:
+                yield Removal(os.fsdecode(path), parts[2].decode())
+
+
+def removals(output: bytes) -> Iterator[Removal]:
+    """What people deleted, from a log in `REMOVAL_FORMAT`; see `Git.removals` for what is left out."""
+    for entry in output.split(b"\x01")[1:]:
+        head, _, raw = entry.partition(b"\x03")
+        run, _, subject = head.partition(b"\x02")
+        if run.strip() or subject.startswith(b'Revert "') or b"\0accounts/_state/" in raw:
+            continue
+        yield from deleted(raw.lstrip(b"\0\n"))
 
 
 def message(subject: str, body: str, trailers: Mapping[str, str]) -> bytes:

@@ -269,7 +269,8 @@ def test_what_belongs_to_no_account_is_not_stored(ws: Workspace) -> None:
     ]  # fmt: skip
     kept = (ws.state_dir / "unmatched.json").read_text("utf-8")
     assert "Kim" not in kept
-    assert "nowhere" not in kept
+    assert "kim@" not in kept
+    assert "nowhere.example" in kept, "a company's domain tells which account could claim it"
     assert "Kim" not in "".join(b.decode() for b in snapshot(ws.root).values())
 
     again(ws, account("A9", "Nowhere Ltd"), stranger)
@@ -479,6 +480,13 @@ def test_the_report_is_plain_data(ws: Workspace) -> None:
     data = json.loads(json.dumps(report.as_dict()))
     assert data["created"]["deal"] == 3
     assert data["unmatched"] == [
-        {"system": "salesforce", "kind": "contact", "id": "C9", "date": "", "origin": "Contact C9"}
+        {
+            "system": "salesforce",
+            "kind": "contact",
+            "id": "C9",
+            "date": "",
+            "domain": "nowhere.example",
+            "origin": "Contact C9",
+        }
     ]
     assert "deal: 3 new" in list(report.lines())

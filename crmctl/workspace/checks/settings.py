@@ -16,7 +16,8 @@ from crmctl.workspace import files, paths, templates, yamlio
 from crmctl.workspace.authoring import TASKS
 from crmctl.workspace.checks import conflicts, secrets, tree
 from crmctl.workspace.checks.source import Context
-from crmctl.workspace.config import CONFIG, Config, Strict, examine
+from crmctl.workspace.config import CONFIG, Config, examine
+from crmctl.workspace.source_settings import Strict
 
 ENDING = ".md.j2"
 

@@ -1,0 +1,110 @@
+"""auth: how this machine logs in to a live system."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crmctl.cli.session import Session, session
+
+if TYPE_CHECKING:
+    from crmctl.workspace.machine import Machine
+
+
+def auth(
+    ctx: typer.Context,
+    source: Annotated[
+        str, typer.Argument(help="salesforce, slack, gong, granola, email, supabase or linkedin.")
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME", help="Ask for this setting, or read it from a pipe."),
+    ] = None,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Remove what this machine knows.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--show", help="List the settings, test nothing.")] = False,
+) -> None:
+    """Set up a live system on this machine, and test it.
+
+    Settings come from the environment (CRMCTL_SLACK_TOKEN), from a file of yours alone, or from the keyring; never
+    from the workspace, and never from the command line. Without options it tests the connection and says what is
+    missing.
+
+    Example: crmctl auth slack --set token
+    """
+    from crmctl.model.errors import UsageError
+    from crmctl.sources.registry import SYSTEMS
+    from crmctl.workspace.machine import Machine
+
+    if source not in SYSTEMS:
+        raise UsageError(f"{source!r} is no source; the sources are {', '.join(SYSTEMS)}")
+    current, machine = session(ctx), Machine()
+    if forget:
+        machine.forget(source)
+        current.out.say(
+            f"forgot the settings of {source} in {machine.file}; the keyring is yours to clear"
+        )
+        return
+    names = [setting.name for setting in SYSTEMS[source].settings]
+    for name in set_ or []:
+        if name not in names:
+            raise UsageError(f"{source} has no setting {name!r}; it has {', '.join(names)}")
+        value = _asked(source, name)
+        if not value:
+            raise UsageError(f"no value for {name} came in; type it, or pipe it")
+        machine.save(source, name, value)
+        current.out.say(f"kept {source}.{name}")
+    if show or not machine.has(source):
+        _list(current, source, machine)
+    if not show and machine.has(source):
+        _test(current, source, machine)
+
+
+def _asked(source: str, name: str) -> str:
+    """A setting from the terminal, unseen if it is a secret, or from a pipe."""
+    from crmctl.workspace.machine import OPEN
+
+    if not sys.stdin.isatty():
+        return sys.stdin.read().strip()
+    asked: str = typer.prompt(f"{source} {name}", hide_input=name not in OPEN, err=True)
+    return asked.strip()
+
+
+def _list(current: Session, source: str, machine: Machine) -> None:
+    from crmctl.sources.registry import SYSTEMS
+    from crmctl.workspace.machine import OPEN, variable
+
+    rows = []
+    for setting in SYSTEMS[source].settings:
+        value = machine.get(source, setting.name)
+        rows.append(
+            {
+                "setting": setting.name,
+                "value": (value if setting.name in OPEN else "set") if value else "",
+                "needed": "yes" if setting.needed else "",
+                "variable": variable(source, setting.name),
+                "what": setting.help,
+            }
+        )
+    current.out.records(tuple(rows[0]), rows)
+
+
+def _test(current: Session, source: str, machine: Machine) -> None:
+    from crmctl.cli.sync import make_network
+    from crmctl.sources import registry
+
+    network = make_network(current, current.ws)
+    try:
+        connected = registry.connect(source, machine, current.ws.config.sources, network)
+        for sentence in connected.check():
+            current.out.line(network.clean(sentence))
+    finally:
+        network.close()
+
+
+def register(app: typer.Typer) -> None:
+    """Put this command into the tree."""
+    app.command("auth")(auth)

@@ -1,0 +1,256 @@
+"""sync and sources: the live systems."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crmctl.cli.options import Commit, DryRun, Json
+from crmctl.cli.session import Session, session
+
+if TYPE_CHECKING:
+    from crmctl.sources.network import Network
+    from crmctl.sources.source import Source
+    from crmctl.sync.live import SyncReport
+    from crmctl.workspace.machine import Machine
+    from crmctl.workspace.workspace import Workspace
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SOURCE]...", help="Which ones; none: all that are set up here."),
+]
+
+
+def sync(
+    ctx: typer.Context,
+    sources: Sources = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option("--account", "-a", metavar="ACCOUNT", help="Write only these accounts."),
+    ] = None,
+    since: Annotated[
+        dt.datetime | None,
+        typer.Option("--since", metavar="DATE", formats=["%Y-%m-%d"], help="Read again from here."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again.")] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="GUARD", help="Let a guard pass: empty or changes."),
+    ] = None,
+    watch: Annotated[
+        int | None,
+        typer.Option("--watch", metavar="SECONDS", min=1, help="Again and again, until Ctrl-C."),
+    ] = None,
+    push: Annotated[bool, typer.Option("--push", help="Push what was committed.")] = False,
+    json: Json = False,
+    dry_run: DryRun = False,
+    commit: Commit = False,
+) -> None:
+    """Bring the live systems into the files.
+
+    Reads what changed since the last time, and writes only each system's own blocks and conversations. Sources are
+    read side by side; when one fails, what the others gave is kept (exit code 3).
+
+    Example: crmctl sync salesforce slack --commit
+    """
+    from crmctl.model.errors import UsageError
+
+    if push and not commit:
+        raise UsageError("--push sends commits, so it needs --commit")
+    start = since.replace(tzinfo=dt.UTC) if since else None
+    current = session(ctx)
+
+    def once() -> None:
+        _once(
+            current, sources or [], account or [], start, allow or [],
+            full=full, json=json, dry_run=dry_run, commit=commit, push=push,
+        )  # fmt: skip
+
+    if watch is None:
+        once()
+    else:
+        _again_and_again(current, once, watch)
+
+
+def _once(
+    current: Session,
+    wanted: Sequence[str],
+    account: Sequence[str],
+    since: dt.datetime | None,
+    allow: Sequence[str],
+    *,
+    full: bool,
+    json: bool,
+    dry_run: bool,
+    commit: bool,
+    push: bool,
+) -> None:
+    from crmctl.cli.progress import reading
+    from crmctl.model.text import one_line
+    from crmctl.sync import last_runs
+    from crmctl.sync.gather import gather
+    from crmctl.sync.live import take_in
+    from crmctl.workspace import resolve
+    from crmctl.workspace.machine import Machine
+
+    ws, machine = current.ws, Machine()
+    accounts = [resolve.account(ws, name) for name in account] or None
+    network = make_network(current, ws)
+    if commit:
+        ws.git.refuse_if_busy()
+    try:
+        found, missing = connected(wanted, machine, ws, network)
+        with reading([s.system for s in found], shown=not (json or current.quiet)) as step:
+            gathered = gather(
+                ws, found, since=since, full=full, progress=step,
+                debug=lambda text: current.out.warn(text) if current.debug else None,
+            )  # fmt: skip
+    finally:
+        network.close()
+    report = take_in(
+        ws, gathered, dry_run=dry_run, commit=commit, allow=allow, accounts=accounts,
+        keep_marks=since is None or all(not one.state.mark for one in gathered),
+    )  # fmt: skip
+    for outcome in report.outcomes:
+        outcome.error = network.clean(outcome.error, 500)
+        outcome.notes = [network.clean(note, 300) for note in outcome.notes]
+    if not dry_run:
+        last_runs.save(ws.state_dir, report.outcomes, ws.now.isoformat())
+    if json:
+        current.out.json(report.as_dict() | {"missing": missing})
+    else:
+        _tell(current, report)
+    if push and report.commit:
+        current.out.say(one_line(ws.git.push()))
+    _verdict(report, missing)
+
+
+def _tell(current: Session, report: SyncReport) -> None:
+    """The summary: a line for each source, then what a person should know."""
+    out = current.out
+    if report.dry_run:
+        out.diff(report.plan.changes)
+    width = max((len(outcome.system) for outcome in report.outcomes), default=0)
+    for outcome in report.outcomes:
+        if not current.quiet:
+            out.line(f"{outcome.system:<{width}}  {outcome.counts()}")
+        for note in outcome.notes:
+            out.say(f"{outcome.system}: {note}")
+        if not outcome.ok:
+            out.warn(outcome.error or outcome.guard)
+    for rejected in report.plan.rejected:
+        out.warn(f"rejected: {rejected.origin}: {rejected.reason}")
+    for path in report.skipped:
+        out.warn(
+            f"skipped: {path} has an edit of yours; commit it, and the next sync takes it along"
+        )
+    for suggestion in report.plan.suggested:
+        out.say(f"perhaps the same: {suggestion}")
+    if report.commit:
+        out.say(f"committed {report.commit[:12]}")
+    elif not report.dry_run:
+        out.changed(report.plan.changes)
+
+
+def _verdict(report: SyncReport, missing: Sequence[str]) -> None:
+    """Raise what the exit code is to say."""
+    from crmctl.model.errors import ConfigError, DecisionNeeded, PartialError
+
+    failed = [outcome for outcome in report.outcomes if outcome.error]
+    guarded = [outcome for outcome in report.outcomes if outcome.guard]
+    count = len(failed) + len(missing)
+    if failed or missing:
+        sentence = f"{count} of {len(report.outcomes) + len(missing)} sources failed"
+        if failed and len(failed) == len(report.outcomes) and all(o.configuration for o in failed):
+            raise ConfigError(sentence)
+        if missing and not report.outcomes:
+            raise ConfigError("; ".join(missing))
+        raise PartialError(f"{sentence}; what arrived is kept")
+    if guarded:
+        raise DecisionNeeded(f"{len(guarded)} sources were left out until a person decides")
+    if report.skipped or report.plan.held:
+        raise PartialError("some files were left out; they are read again next time")
+
+
+def _again_and_again(current: Session, once: Callable[[], None], seconds: int) -> None:
+    """Sync until somebody stops it; a sync that fails is told of, and the next one tries again."""
+    import time
+
+    from crmctl.model.errors import CrmError, UsageError
+
+    while True:
+        try:
+            once()
+        except UsageError:
+            raise
+        except CrmError as error:
+            current.out.warn(str(error))
+        current.__dict__.pop("ws", None)  # the clock and the files have moved on
+        time.sleep(seconds)
+
+
+def sources(ctx: typer.Context, json: Json = False) -> None:
+    """List the live systems: set up or not, and how the last sync went.
+
+    Example: crmctl sources
+    """
+    from crmctl.sources.registry import SYSTEMS
+    from crmctl.sync import last_runs, unmatched
+    from crmctl.workspace.machine import Machine
+
+    current = session(ctx)
+    machine, last = Machine(), last_runs.load(current.ws.state_dir)
+    waiting = unmatched.load(current.ws.state_dir)
+    rows = []
+    for system in SYSTEMS:
+        run = last.get(system, {})
+        limits = ", ".join(f"{name}: {left}" for name, left in run.get("limits", {}).items())
+        rows.append(
+            {
+                "source": system,
+                "set up": "yes" if machine.has(system) else "no",
+                "last": str(run.get("at", "")),
+                "result": str(run.get("error") or run.get("counts", "")),
+                "unmatched": str(sum(one.system == system for one in waiting) or ""),
+                "limits": limits,
+            }
+        )
+    current.out.records(tuple(rows[0]), rows, style="json" if json else "")
+
+
+def make_network(current: Session, ws: Workspace) -> Network:
+    """The connections of one run; with ``--debug`` each request is told of, secrets blanked."""
+    from crmctl.sources.network import Network, no_log
+
+    log = current.out.warn if current.debug else no_log
+    return Network(budget=60.0 * ws.config.sources.minutes, log=log)
+
+
+def connected(
+    wanted: Sequence[str], machine: Machine, ws: Workspace, network: Network
+) -> tuple[list[Source], list[str]]:
+    """The sources to read, and a sentence for each one that cannot be connected."""
+    from crmctl.model.errors import ConfigError
+    from crmctl.sources import registry
+
+    systems = registry.named(wanted, machine)
+    if not systems:
+        raise ConfigError("no source is set up on this machine: start with `crmctl auth SOURCE`")
+    found, missing = [], []
+    for system in systems:
+        try:
+            found.append(registry.connect(system, machine, ws.config.sources, network))
+        except ConfigError as error:
+            missing.append(str(error))
+    if not found:
+        raise ConfigError("; ".join(missing))
+    return found, missing
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands into the tree."""
+    app.command("sync")(sync)
+    app.command("sources")(sources)

@@ -1,0 +1,213 @@
+"""Taking in what several systems gave, as one plan, one run and one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from crmctl.sync import unmatched
+from crmctl.sync.carry import commit_run, split, without
+from crmctl.sync.draft import Tally
+from crmctl.sync.gather import Gathered, marks
+from crmctl.sync.known import load_for
+from crmctl.sync.plan import Plan, plan
+from crmctl.sync.removed import Removed
+from crmctl.workspace import paths, sync_state
+from crmctl.workspace.sync_state import State
+
+if TYPE_CHECKING:
+    from crmctl.sync.guards import Guard
+    from crmctl.workspace.workspace import Workspace
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one source. ``error`` is why its read ended early, ``guard`` why nothing of it was taken in."""
+
+    system: str
+    tally: Tally = field(default_factory=Tally)
+    waiting: int = 0
+    rejected: int = 0
+    notes: list[str] = field(default_factory=list)
+    error: str = ""
+    guard: str = ""
+    configuration: bool = False
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return not self.error and not self.guard
+
+    def counts(self) -> str:
+        """``12 new, 3 updated, 400 unchanged``, what there is none of left out."""
+        parts = (
+            (self.tally.created, "new"),
+            (self.tally.updated, "updated"),
+            (self.tally.unchanged, "unchanged"),
+        )
+        counted = [f"{sum(count.values())} {word}" for count, word in parts if count]
+        counted += [f"{self.waiting} without an account"] if self.waiting else []
+        counted += [f"{self.rejected} rejected"] if self.rejected else []
+        return ", ".join(counted) or "nothing new"
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """What a sync did, or with ``dry_run`` would do."""
+
+    outcomes: list[Outcome]
+    plan: Plan
+    dry_run: bool
+    run_id: str = ""
+    commit: str = ""
+    skipped: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain data, for ``--json``."""
+        made = self.plan
+        return {
+            "dry_run": self.dry_run,
+            "run": self.run_id,
+            "commit": self.commit,
+            "sources": [_outcome(outcome) for outcome in self.outcomes],
+            "files": made.changes.paths,
+            "suggested": [asdict(one) | {"reasons": list(one.reasons)} for one in made.suggested],
+            "rejected": [asdict(rejected) for rejected in made.rejected],
+            "skipped": self.skipped,
+        }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    tally = outcome.tally
+    return {
+        "source": outcome.system,
+        "ok": outcome.ok,
+        "error": outcome.error or outcome.guard,
+        "created": dict(sorted(tally.created.items())),
+        "updated": dict(sorted(tally.updated.items())),
+        "unchanged": dict(sorted(tally.unchanged.items())),
+        "unmatched": outcome.waiting,
+        "rejected": outcome.rejected,
+        "notes": outcome.notes,
+        "limits": dict(outcome.limits),
+    }
+
+
+def take_in(
+    ws: Workspace,
+    gathered: Sequence[Gathered],
+    *,
+    dry_run: bool = False,
+    commit: bool = False,
+    allow: Collection[str] = (),
+    accounts: Collection[str] | None = None,
+    keep_marks: bool = True,
+) -> SyncReport:
+    """Write what was read, the marks last. ``accounts`` limits it to these folders, and then no mark moves.
+
+    A source that a guard stops is left out and named; the others are taken in.
+    """
+    if accounts is not None:
+        keep_marks = False
+    if dry_run:
+        made, stopped = _plan(ws, gathered, allow, accounts)
+        report = _report(gathered, made, stopped, dry_run=True)
+        if keep_marks:
+            _add_states(ws, gathered, made, stopped, set())
+        return report
+    with ws.writing(f"sync {' '.join(one.system for one in gathered)}") as run:
+        made, stopped = _plan(ws, gathered, allow, accounts)
+        report = _report(gathered, made, stopped, dry_run=False)
+        ours: set[str] = set()
+        if commit:
+            ours, report.skipped = split(ws, made)
+            made.changes = without(made.changes, report.skipped)
+        if keep_marks:
+            _add_states(ws, gathered, made, stopped, set(report.skipped))
+        if commit:
+            # The marks too: an earlier run that was not committed has left its own.
+            ours |= ws.uncommitted([paths.state(one.source.state) for one in gathered])[0]
+        if made.changes:
+            ws.apply(made.changes, run)
+            report.run_id = run.id
+        unmatched.update(ws.state_dir, made.unmatched, made.placed)
+        if commit:
+            what = f"Sync {', '.join(one.system for one in gathered)}"
+            report.commit = commit_run(ws, run, what, made.changes, ours)
+            report.run_id = run.id if report.commit else report.run_id
+    return report
+
+
+def _plan(
+    ws: Workspace,
+    gathered: Sequence[Gathered],
+    allow: Collection[str],
+    accounts: Collection[str] | None,
+) -> tuple[Plan, dict[str, Guard]]:
+    """One plan for all sources, but those that a guard stops."""
+    removed = Removed(ws)
+    stopped: dict[str, Guard] = {}
+    while True:
+        batches = [one.batch for one in gathered if one.system not in stopped]
+        known = load_for(ws.root, ws.ranking, batches)
+        made = plan(ws, batches, known, accounts=accounts, removed=removed)
+        found = {guard.system: guard for guard in made.guards if guard.allow not in allow}
+        if not found:
+            return made, stopped
+        stopped |= found
+
+
+def _add_states(
+    ws: Workspace,
+    gathered: Sequence[Gathered],
+    made: Plan,
+    stopped: Mapping[str, Guard],
+    skipped: Collection[str],
+) -> None:
+    """Move the marks of the sources whose every record has its place now; the others are read again."""
+    held = made.held | {s for path in skipped for s in made.touched.get(path, ())}
+    for one in gathered:
+        mark = marks(one)
+        if mark is None or one.system in stopped or one.system in held:
+            continue
+        path = paths.state(one.source.state)
+        now = sync_state.load(ws.root, one.source.state)
+        if now.mark != one.state.mark:
+            continue  # another sync was here meanwhile; what it noted stays, and overlaps with ours
+        state = State(mark, now.claims)
+        made.changes.put(path, now.raw, sync_state.dump(state), f"how far {one.system} was read")
+
+
+def _report(
+    gathered: Sequence[Gathered],
+    made: Plan,
+    stopped: Mapping[str, Guard],
+    *,
+    dry_run: bool,
+) -> SyncReport:
+    outcomes = []
+    for one in gathered:
+        outcome = Outcome(one.system, made.tallies.get(one.system, Tally()))
+        outcome.waiting = sum(waiting.system == one.system for waiting in made.unmatched)
+        outcome.rejected = len(one.batch.rejected)
+        outcome.notes = list(one.batch.notes)
+        outcome.limits = one.limits
+        if one.error is not None:
+            outcome.error = str(one.error)
+            outcome.configuration = one.error.exit_code == 4
+        if one.system in stopped:
+            outcome.guard = str(stopped[one.system])
+        away = [record for record in made.kept_away if record.system == one.system]
+        if away:
+            outcome.notes.append(
+                f"{len(away)} records stay away, for a person removed their files; "
+                "restore a file with git to have its record again"
+            )
+        outcomes.append(outcome)
+    return SyncReport(outcomes, made, dry_run)
+
+
+def failures(report: SyncReport) -> list[str]:
+    """What went wrong with each source, as sentences."""
+    return [outcome.error or outcome.guard for outcome in report.outcomes if not outcome.ok]

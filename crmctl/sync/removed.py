@@ -1,0 +1,79 @@
+"""What people took out of the workspace: a record whose file they deleted does not come back by itself.
+
+A file that git holds in its history and that is gone now names its record by the ids in it. Restoring the file with
+git is the way to have the record again.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from crmctl.model.errors import CrmError
+from crmctl.model.incoming import Incoming
+from crmctl.workspace import paths
+from crmctl.workspace.records import read_record
+
+if TYPE_CHECKING:
+    from crmctl.workspace.gitformat import Removal
+    from crmctl.workspace.workspace import Workspace
+
+_CACHE = "removed.json"
+
+
+class Removed:
+    """The removed records of a workspace, looked up in its history when first asked and kept from then on."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self._ws = ws
+
+    def __call__(self, record: Incoming) -> bool:
+        return f"{record.kind} {record.system}:{record.id}" in self._keys
+
+    @cached_property
+    def _keys(self) -> set[str]:
+        git = self._ws.git
+        head = git.head()
+        if head is None:
+            return set()
+        found = self._cached(head)
+        gone = self._named(git.missing())
+        return {
+            key for key, path in found.items() if not (self._ws.root / path).exists()
+        } | gone.keys()
+
+    def _cached(self, head: str) -> dict[str, str]:
+        """What the history of ``head`` holds as removed: paths by key. Only what is newer than the cache is read."""
+        file = self._ws.state_dir / _CACHE
+        try:
+            kept = json.loads(file.read_bytes())
+            since, found = str(kept["head"]), {str(k): str(v) for k, v in kept["found"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            since, found = "", {}
+        if since == head:
+            return found
+        try:
+            newer = self._ws.git.removals(since or None)
+        except CrmError:  # a history that was rewritten no longer has that commit
+            newer, found = self._ws.git.removals(), {}
+        found |= self._named(newer)
+        file.write_text(json.dumps({"head": head, "found": found}), encoding="utf-8")
+        return found
+
+    def _named(self, removals: list[Removal]) -> dict[str, str]:
+        """The records of these files: ``kind system:id`` to the path."""
+        records = [removal for removal in removals if paths.kind_of(removal.path)]
+        if not records:
+            return {}
+        found: dict[str, str] = {}
+        blobs = self._ws.git.objects([removal.blob for removal in records])
+        for removal, raw in zip(records, blobs, strict=True):
+            if raw is None:
+                continue
+            try:
+                record = read_record(raw, removal.path, self._ws.ranking, fast=True)[0]
+            except CrmError:
+                continue
+            found |= {f"{record.kind} {key}": removal.path for key in record.ids()}
+        return found

@@ -15,11 +15,10 @@ _LEFTOVER = re.compile(r"\..+\.crmctl-[0-9a-f]{12}\.tmp")
 _NAME_KEPT = 48  # characters of the name in a temporary name: 4 bytes each stay below NAME_MAX
 
 
-def replace(folder: int, name: str, data: bytes, *, mode: int | None = None) -> None:
-    """Make ``name`` in the open directory ``folder`` hold exactly ``data``.
+def lay_beside(folder: int, name: str, data: bytes, *, mode: int | None = None) -> str:
+    """Write ``data`` to a temporary file beside ``name`` and return its name; nothing is synced yet.
 
-    ``mode`` is the permission to set; None leaves it to the umask. Raises OSError, and then the
-    old file is untouched.
+    `swing` puts it into place. Raises OSError, and then nothing is left lying.
     """
     temporary = f".{name[:_NAME_KEPT]}.crmctl-{secrets.token_hex(6)}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -29,12 +28,39 @@ def replace(folder: int, name: str, data: bytes, *, mode: int | None = None) -> 
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=folder)
+        discard(folder, temporary)
+        raise
+    return temporary
+
+
+def swing(folder: int, temporary: str, name: str) -> None:
+    """Put a file that `lay_beside` wrote, and that is on the disk by now, into the place of ``name``."""
+    os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def discard(folder: int, temporary: str) -> None:
+    """Remove a temporary file, if it is there."""
+    with suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=folder)
+
+
+def replace(folder: int, name: str, data: bytes, *, mode: int | None = None) -> None:
+    """Make ``name`` in the open directory ``folder`` hold exactly ``data``.
+
+    ``mode`` is the permission to set; None leaves it to the umask. Raises OSError, and then the
+    old file is untouched.
+    """
+    temporary = lay_beside(folder, name, data, mode=mode)
+    try:
+        descriptor = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        swing(folder, temporary, name)
+    except BaseException:
+        discard(folder, temporary)
         raise
     os.fsync(folder)
 

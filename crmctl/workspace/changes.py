@@ -13,11 +13,12 @@ from pathlib import Path
 
 from crmctl.model.errors import ChangedOnDisk, CrmError, PartialError
 from crmctl.model.text import one_line
-from crmctl.workspace import files, gitdir, runs
+from crmctl.workspace import files, gitdir, runs, together
 from crmctl.workspace.paths import ACCOUNTS
 
 _CURSORS = f"{ACCOUNTS}/_state/"
 _EPISODES = "/episodes.jsonl"
+MANY = 50  # files from which on syncing the whole disk is cheaper than syncing each of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +117,43 @@ def apply(root: Path, changes: ChangeSet, *, run: runs.Run) -> None:
             )
     place = gitdir.locate(root)
     runs.begin(place.state_dir, run, place.worktree, ((c.path, c.old, c.new) for c in changes))
-    for done, change in enumerate(changes):
-        try:
-            files.write(root, change.path, change.new, expected=change.old)
-        except CrmError as error:
-            if not done:
-                raise
-            raise PartialError(
-                f"{error} ({done} of {len(changes)} files were written; run again, or take them "
-                f"back with `crmctl undo {run.id}`)"
-            ) from error
+    done = 0
+    try:
+        for done in _written(root, changes):  # noqa: B007  counted for the message
+            pass
+    except CrmError as error:
+        if not done:
+            raise
+        raise PartialError(
+            f"{error} ({done} of {len(changes)} files were written; run again, or take them "
+            f"back with `crmctl undo {run.id}`)"
+        ) from error
     runs.finish(place.state_dir, run.id)
+
+
+def _written(root: Path, changes: ChangeSet) -> Iterator[int]:
+    """Write the changes in their order; yields after each file how many there are.
+
+    Many new or changed files are written together, what stands behind them one by one.
+    """
+    done = 0
+    at_once = [
+        (c.path, c.old, c.new) for c in changes if c.new is not None and not _stands_behind(c.path)
+    ]
+    if len(at_once) < MANY:
+        at_once = []
+    for done in together.write(root, at_once) if at_once else ():
+        yield done
+    written = {path for path, _, _ in at_once}
+    for change in changes:
+        if change.path not in written:
+            files.write(root, change.path, change.new, expected=change.old)
+            done += 1
+            yield done
+
+
+def _stands_behind(path: str) -> bool:
+    return path.startswith(_CURSORS) or path.endswith(_EPISODES)
 
 
 def _diff(change: FileChange, context: int) -> Iterator[str]:

@@ -83,17 +83,17 @@ def read(root: Path, rel: str) -> bytes | None:
         return reading.read(rel)
 
 
-class Reading:
-    """Reads many files beneath the root, within a ``with``.
+class Folders:
+    """Open folders beneath ``root``, within a ``with``; ``make`` makes those that are missing. No link is followed.
 
-    The folders on the way to a file stay open until a file lies elsewhere, so that reading in the
-    order of the paths opens each folder once, and still follows no link.
+    The folders on the way to a file stay open until a file lies elsewhere, so that taking files in the order of
+    their paths opens each folder once.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, make: bool = False) -> None:
+        self._root, self._make = root, make
         self._parts: list[str] = []
-        self._folders: list[int] = []  # the root, and one for each of the parts
+        self._open: list[int] = []  # the root, and one for each of the parts
 
     def __enter__(self) -> Self:
         return self
@@ -106,33 +106,45 @@ class Reading:
     ) -> None:
         self._leave(0)
 
-    def read(self, rel: str) -> bytes | None:
-        """As the function `read`."""
+    def of(self, rel: str) -> tuple[int, str]:
+        """The open folder of a file and the file's name in it. OSError if the folder cannot be opened."""
         *parts, name = check_path(rel).split("/")
-        try:
-            if parts != self._parts or not self._folders:
-                self._enter(parts)
-            return _content(self._folders[-1], name, rel)[0]
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise _refused("read", rel, error) from error
+        if parts != self._parts or not self._open:
+            self._enter(parts)
+        return self._open[-1], name
 
     def _enter(self, parts: list[str]) -> None:
-        if not self._folders:
-            self._folders.append(os.open(self._root, os.O_RDONLY | os.O_DIRECTORY))
+        if not self._open:
+            self._open.append(os.open(self._root, os.O_RDONLY | os.O_DIRECTORY))
         same = 0
         while same < min(len(parts), len(self._parts)) and parts[same] == self._parts[same]:
             same += 1
         self._leave(same + 1)
         for part in parts[same:]:
-            self._folders.append(os.open(part, _FOLDER, dir_fd=self._folders[-1]))
+            if self._make:
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=self._open[-1])
+            self._open.append(os.open(part, _FOLDER, dir_fd=self._open[-1]))
             self._parts.append(part)
 
     def _leave(self, depth: int) -> None:
-        while len(self._folders) > depth:
-            os.close(self._folders.pop())
+        while len(self._open) > depth:
+            os.close(self._open.pop())
         del self._parts[max(depth - 1, 0) :]
+
+
+class Reading(Folders):
+    """Reads many files beneath the root, within a ``with``; cheapest in the order of their paths."""
+
+    def read(self, rel: str) -> bytes | None:
+        """As the function `read`."""
+        try:
+            folder, name = self.of(rel)
+            return _content(folder, name, rel)[0]
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _refused("read", rel, error) from error
 
 
 def read_each(
@@ -164,7 +176,7 @@ def write(root: Path, rel: str, new: bytes | None, *, expected: bytes | None) ->
 
     check_path(rel)
     name = PurePosixPath(rel).name
-    with _explained("write", rel), ExitStack() as stack:
+    with explained("write", rel), ExitStack() as stack:
         try:
             folders = _open_folders(
                 root, PurePosixPath(rel).parent, stack, make=new is not None and expected is None
@@ -172,10 +184,10 @@ def write(root: Path, rel: str, new: bytes | None, *, expected: bytes | None) ->
         except FileNotFoundError:
             if new is None and expected is None:
                 return
-            raise _changed(rel) from None
-        current, mode = _found(folders[-1], name, rel)
+            raise changed(rel) from None
+        current, mode = found_in(folders[-1], name, rel)
         if current != expected:
-            raise _changed(rel)
+            raise changed(rel)
         if new is not None:
             atomic.replace(folders[-1], name, new, mode=mode)
         elif current is not None:
@@ -202,7 +214,7 @@ def sweep(root: Path) -> list[str]:
     swept = []
     for folder in sorted(folders):
         with (
-            _explained("sweep", folder.as_posix()),
+            explained("sweep", folder.as_posix()),
             ExitStack() as stack,
             suppress(FileNotFoundError),
         ):
@@ -245,7 +257,7 @@ def _open_folders(
     return folders
 
 
-def _found(folder: int, name: str, rel: str) -> tuple[bytes | None, int | None]:
+def found_in(folder: int, name: str, rel: str) -> tuple[bytes | None, int | None]:
     """As `_content`; None and None if there is no such file."""
     try:
         return _content(folder, name, rel)
@@ -290,14 +302,15 @@ def _remove_empty(folders: list[int], rel: PurePosixPath) -> None:
             return
 
 
-def _changed(rel: str) -> ChangedOnDisk:
+def changed(rel: str) -> ChangedOnDisk:
+    """The error that says that a file is not what was read."""
     return ChangedOnDisk(
         f"{one_line(rel)} changed since it was read, nothing was written: run again"
     )
 
 
 @contextmanager
-def _explained(verb: str, rel: str) -> Iterator[None]:
+def explained(verb: str, rel: str) -> Iterator[None]:
     """Turn what the system refuses into one sentence with the path and what to do."""
     try:
         yield

@@ -370,7 +370,7 @@ def test_names_that_look_like_options_or_patterns_are_only_names(root: Path) -> 
         with pytest.raises(CrmError, match="is no revision"):
             git.show(rev, A)
     with pytest.raises(ValueError, match="fixed verbs"):
-        git.run("push")
+        git.run("fetch")
 
 
 def test_dirty_is_the_same_for_few_and_for_many_paths(root: Path) -> None:

@@ -97,6 +97,80 @@ def csv(
     _carry(current, batch, allow, json=json, dry_run=dry_run, commit=commit)
 
 
+def slack(
+    ctx: typer.Context,
+    path: Source,
+    allow: Allow = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+    commit: Commit = False,
+) -> None:
+    """Import an export archive of Slack.
+
+    The ZIP file that a workspace's owner downloads. Channels find their accounts as with `crmctl sync slack`;
+    messages are dated by their own time, and one that a sync brought already is not doubled.
+
+    Example: crmctl import slack export.zip --commit
+    """
+    from crmctl.sources.slack_export import read
+    from crmctl.sync.claims import claims_of
+    from crmctl.sync.interest import interest
+
+    current = session(ctx)
+    ws = current.ws
+    batch = read(path, ws.config.sources.slack, ws.now, interest(ws), claims_of(ws, "slack"))
+    _carry(current, batch, allow, json=json, dry_run=dry_run, commit=commit)
+
+
+def email(
+    ctx: typer.Context,
+    path: Source,
+    allow: Allow = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+    commit: Commit = False,
+) -> None:
+    """Import mail from files: mbox, .eml, or a Maildir.
+
+    Only messages with a customer are taken in, and of their text what `sources.email.text` says. Newsletters,
+    bounces and automatic answers are left out.
+
+    Example: crmctl import email archive.mbox --commit
+    """
+    from crmctl.sources.mail_files import read
+    from crmctl.sync.interest import interest
+
+    current = session(ctx)
+    ws = current.ws
+    batch = read(path, ws.config.sources.email, interest(ws))
+    _carry(current, batch, allow, json=json, dry_run=dry_run, commit=commit)
+
+
+def linkedin(
+    ctx: typer.Context,
+    path: Source,
+    allow: Allow = None,
+    json: Json = False,
+    dry_run: DryRun = False,
+    commit: Commit = False,
+) -> None:
+    """Import your own LinkedIn archive, or lists made with Sales Navigator.
+
+    LinkedIn gives members their data as files, and nobody an interface to others' profiles: this is the lawful way.
+    Connections become or complete contacts of known accounts, messages become traffic, and a contact who changed
+    company becomes a signal. A CSV or JSON feed of company news is read too.
+
+    Example: crmctl import linkedin Basic_LinkedInDataExport.zip --commit
+    """
+    from crmctl.sources.linkedin_files import read
+    from crmctl.sync.interest import interest
+
+    current = session(ctx)
+    ws = current.ws
+    batch = read(path, ws.config.sources.linkedin, interest(ws), ws.now)
+    _carry(current, batch, allow, json=json, dry_run=dry_run, commit=commit)
+
+
 def _carry(
     current: Session,
     batch: Batch,
@@ -128,7 +202,7 @@ def register(app: typer.Typer) -> None:
     """Put these commands into the tree."""
     from crmctl.cli.app import group
 
-    imports = group("Exported files of other systems: salesforce, csv.")
-    imports.command("salesforce")(salesforce)
-    imports.command("csv")(csv)
+    imports = group("Exported files: salesforce, slack, email, linkedin, csv.")
+    for command in (salesforce, slack, email, linkedin, csv):
+        imports.command(command.__name__)(command)
     app.add_typer(imports, name="import")

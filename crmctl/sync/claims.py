@@ -35,3 +35,12 @@ def _states(ws: Workspace, system: str) -> list[str]:
         if file.stem == system or file.stem.startswith(f"{system}-")
     ]
     return found or [system]
+
+
+def claims_of(ws: Workspace, system: str) -> dict[str, str]:
+    """What people gave to accounts of this system, by ``kind:id``."""
+    return {
+        k: v
+        for source in _states(ws, system)
+        for k, v in sync_state.load(ws.root, source).claims.items()
+    }

@@ -64,6 +64,13 @@ def gather(
         return [one.result() for one in running]
 
 
+def request_for(ws: Workspace, source: Source) -> Request:
+    """What a source is asked with when one record is wanted outside a full read."""
+    state = sync_state.load(ws.root, source.state)
+    everything = _Everything(ws, (), lambda _system, _count: None)
+    return _request(everything, source, state, since=None, full=False)
+
+
 class _Everything:
     """What the threads share: who is a customer is known once the systems that know them were read."""
 

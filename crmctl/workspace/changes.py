@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-from crmctl.model.errors import ChangedOnDisk, CrmError, PartialError
-from crmctl.model.text import one_line
+from crmctl.model.errors import CrmError, PartialError
 from crmctl.workspace import files, gitdir, runs, together
 from crmctl.workspace.paths import ACCOUNTS
 
@@ -110,11 +109,10 @@ def apply(root: Path, changes: ChangeSet, *, run: runs.Run) -> None:
     """
     if not changes:
         return
-    for change in changes:
-        if files.read(root, change.path) != change.old:
-            raise ChangedOnDisk(
-                f"{one_line(change.path)} changed since it was read, nothing was written: run again"
-            )
+    with files.Reading(root) as reading:
+        for change in changes:
+            if reading.read(change.path) != change.old:
+                raise files.changed(change.path)
     place = gitdir.locate(root)
     runs.begin(place.state_dir, run, place.worktree, ((c.path, c.old, c.new) for c in changes))
     done = 0

@@ -125,12 +125,12 @@ class EmailSettings(Strict):
 class Table(Strict):
     """One table or view of Supabase and what its rows mean."""
 
-    table: Annotated[str, Field(description="name of the table or view")]
+    table: Annotated[str, Field(min_length=1, description="name of the table or view")]
     holds: Annotated[
         Literal["usage", "tickets", "subscriptions", "surveys"],
         Field(description="what a row is"),
     ]
-    account: Annotated[str, Field(description="column that names the account")]
+    account: Annotated[str, Field(min_length=1, description="column that names the account")]
     by: Annotated[
         Literal["slug", "domain", "email", "name", "id"],
         Field(description="what that column holds"),
@@ -140,12 +140,21 @@ class Table(Strict):
         "id"
     ]
     updated: Annotated[
-        str, Field(description="column that changes with the row; none: the table is read whole")
+        str,
+        Field(description='column with the time of the last change; "": the table is read whole'),
     ] = "updated_at"
-    deleted: Annotated[str, Field(description="column that marks a deleted row")] = ""
-    date: Annotated[str, Field(description="column that dates the row")] = ""
+    deleted: Annotated[
+        str, Field(description="column that marks a deleted row, a flag or a time")
+    ] = ""
+    date: Annotated[
+        str, Field(description="column that dates what the row tells, a day or a time")
+    ] = ""
     fields: Annotated[
-        dict[str, str], Field(description="crmctl's fields, each with its column")
+        dict[str, str],
+        Field(
+            description="crmctl's fields, each with its column; of usage: metric and value;"
+            " of subscriptions also id, by which other tables name the account"
+        ),
     ] = {}
     measures: Annotated[
         dict[str, str], Field(description="measures such as usage.active_users, each with a column")

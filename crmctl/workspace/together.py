@@ -25,7 +25,8 @@ def write(root: Path, changes: Sequence[tuple[str, bytes | None, bytes]]) -> Ite
             for rel, expected, new in changes:
                 with explained("write", rel):
                     folder, name = folders.of(rel)
-                    mode = _unchanged(folder, name, rel, expected)
+                    # That a new one is still to be new is seen in time below.
+                    mode = _unchanged(folder, name, rel, expected) if expected is not None else None
                     laid.append(atomic.lay_beside(folder, name, new, mode=mode))
         os.sync()
         with Folders(root) as folders:

@@ -95,6 +95,7 @@ def _once(
     from crmctl.sync.live import take_in
     from crmctl.workspace import resolve
     from crmctl.workspace.machine import Machine
+    from crmctl.workspace.push import push as send
 
     ws, machine = current.ws, Machine()
     accounts = [resolve.account(ws, name) for name in account] or None
@@ -124,7 +125,7 @@ def _once(
     else:
         _tell(current, report)
     if push and report.commit:
-        current.out.say(one_line(ws.git.push()))
+        current.out.say(one_line(send(ws.git)))
     _verdict(report, missing)
 
 

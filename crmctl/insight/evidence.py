@@ -229,7 +229,8 @@ def _sort_in(event: Event, found: Evidence, talks: list[Talk]) -> None:
             found.answers.append(
                 Answer(day, people[0] if people else event.id, data["score"], source)
             )
-    elif event.type in TALK:
+    elif event.type in TALK and (people or event.type != "note"):
+        # A note that names nobody is news of the company and no word from it.
         talks.append(Talk(day, event.type, str(data.get("direction") or ""), people, None, source))
 
 

@@ -12,6 +12,8 @@ from crmctl.insight.inputs.fact import Facts
 from crmctl.insight.provenance import field_source
 from crmctl.insight.relationships import Relationships
 from crmctl.model.record import Account
+from crmctl.model.text import one_line
+from crmctl.workspace.names import company_key
 
 if TYPE_CHECKING:
     from crmctl.insight.weights import SignalWeights
@@ -69,6 +71,7 @@ def signals(
         *_renewal(evidence, health, today, weights),
         *_usage_risk(facts, weights),
         *_people(account, facts, people, weights),
+        *_moved_on(account),
         *_expansion(facts, weights),
         *(
             Signal("competitor", c.name, _named(c), None, c.sources[0], "notify_account_team")
@@ -128,6 +131,22 @@ def _people(
             yield Signal(
                 "risk", "champion_silent", text, last, record.path, "schedule_check_in_call"
             )
+
+
+def _moved_on(account: Account) -> Iterator[Signal]:
+    """Contacts of whom a system says that they work elsewhere now; those who came here from elsewhere are none."""
+    for record in account.contacts.values():
+        if record.deleted or record.date("left") is not None:
+            continue
+        for system, block in sorted(record.systems.items()):
+            before, now = (str(block.get(name) or "") for name in ("company_before", "company"))
+            keys = {company_key(before), company_key(account.profile.title)}
+            if not before or not now or company_key(now) in keys:
+                continue
+            text = f"contact {record.id} changed company: {one_line(before, 80)} -> {one_line(now, 80)}"
+            source = f"{record.path}#sources.{system}.company"
+            yield Signal("risk", "changed_company", text, None, source, "research_decision_makers")
+            break
 
 
 def _expansion(facts: Facts, weights: SignalWeights) -> Iterator[Signal]:

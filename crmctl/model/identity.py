@@ -1,15 +1,18 @@
-"""Normal forms of e-mail addresses and domains: two spellings of one mailbox or company are equal.
+"""Normal forms of addresses, domains, phone numbers and profiles: two spellings of one thing are equal.
 
-The public-suffix list is the copy that tldextract carries: nothing is fetched or cached on disk.
+The public-suffix list and the numbering plans are the copies that tldextract and phonenumbers carry: nothing is
+fetched or cached on disk.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from crmctl.model.fields import DOMAIN, EMAIL
 
@@ -20,6 +23,20 @@ _EMAIL_LIMIT = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
 _HOST_LIMIT = 2_083
 _DOTLESS = frozenset({"gmail.com", "googlemail.com"})  # dots before the @ mean nothing there
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:/*", re.IGNORECASE)
+_PHONE_LIMIT = 60
+_SHORTEST_PHONE = 7  # digits, with those of the country
+_PROFILE_PATH = re.compile(r"linkedin\.com(?::\d*)?/(?:mwlite/)?in/([^/?#\\]+)", re.IGNORECASE)
+_MEMBER_KEY = re.compile(r"AC[ow]AA[\w-]{20,}\Z")  # in place of a chosen name; its case counts
+# What people write for a country beside its name and its code.
+_SPOKEN = {
+    "uk": "GB",
+    "england": "GB",
+    "scotland": "GB",
+    "wales": "GB",
+    "usa": "US",
+    "uae": "AE",
+    "holland": "NL",
+}
 
 FREE_MAIL = frozenset(
     """126.com 163.com 21cn.com aim.com alice.it aliyun.com aol.com aol.de arcor.de att.net
@@ -94,6 +111,81 @@ def registrable_domain(host_or_url: str) -> str | None:
 def is_free_mail(domain: str, extra: Collection[str] = ()) -> bool:
     """Whether anybody can have a mailbox there, so that the domain names no company."""
     return domain.lower() in FREE_MAIL or domain.lower() in extra
+
+
+def normal_phone(text: str, country: str) -> str | None:
+    """A phone number as ``+442079460001`` (E.164), an extension left out; None if that is not certain.
+
+    ``country`` is where the number is at home, by name or by its code of two letters. Without one only a number
+    that begins with ``+`` or ``00`` has this form.
+    """
+    import phonenumbers
+
+    text = text.strip()
+    region = country_code(country)
+    if len(text) > _PHONE_LIMIT or not text:
+        return None
+    if text.startswith("00") and region is None:
+        text = f"+{text[2:]}"
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    found = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return found if len(found) > _SHORTEST_PHONE else None
+
+
+@lru_cache(maxsize=1024)
+def country_code(country: str) -> str | None:
+    """The code of two letters of a country, by that code or by its name in any language; None if it is none."""
+    import phonenumbers
+
+    name = " ".join(country.replace(".", "").casefold().split())
+    code = _SPOKEN.get(name) or name.upper()
+    if code in phonenumbers.SUPPORTED_REGIONS:
+        return code
+    return _countries().get(name) if name else None
+
+
+@lru_cache(maxsize=65_536)
+def normal_profile(text: str) -> str | None:
+    """The member's own part of the address of a LinkedIn profile, such as ``bo-berg-7a535b11``; None if it is none.
+
+    Lower case and decoded, unless it holds something unseen. The language behind it, the host of a country and a
+    query do not count. An address inside Sales Navigator is no profile's.
+    """
+    address = text.strip()
+    if len(address) > _HOST_LIMIT or registrable_domain(address) != "linkedin.com":
+        return None
+    found = _PROFILE_PATH.search(re.split(r"[?#]", address, maxsplit=1)[0])
+    if found is None:
+        return None
+    name = unicodedata.normalize("NFC", unquote(found[1]))
+    if not name.isprintable() or not {" ", "/", "%"}.isdisjoint(name):
+        name = quote(name, safe="")
+    return name if _MEMBER_KEY.match(name) else name.lower()
+
+
+def profile_url(profile: str) -> str:
+    """The address of a LinkedIn profile from its `normal_profile`."""
+    return f"https://www.linkedin.com/in/{quote(profile, safe='%')}"
+
+
+@lru_cache(maxsize=1)
+def _countries() -> Mapping[str, str]:
+    """The codes of countries by their names in all languages; a name that two of them have is left out."""
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
+    found: dict[str, str] = {}
+    twice = set()
+    for code, names in LOCALE_DATA.items():
+        for name in names.values():
+            key = name.casefold()
+            if found.setdefault(key, code) != code:
+                twice.add(key)
+    return {name: code for name, code in found.items() if name not in twice and name[0] != "*"}
 
 
 def _host(text: str) -> str:

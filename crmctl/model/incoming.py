@@ -41,7 +41,7 @@ class Incoming:
 
     ``kind`` is one of `RECORD_KINDS`; an ``event`` becomes a line of traffic, an ``interaction`` a file.
     ``fields`` holds crmctl's field names; an absent key is no statement, None clears what the system said before.
-    ``account`` names the account it belongs to, ``people`` the contacts it concerns (with their role, if any),
+    ``account`` names the account it belongs to, ``people`` the contacts it concerns (with their role, if any; ``primary`` is the main one),
     ``links`` further fields that hold another record (``reports_to``, ``parent``, ``deal``).
     ``at`` dates events, interactions and tasks. ``origin`` is where it came from, for reports (``Account.json:3``).
     What a system only mentions, such as somebody who was on a call, neither ``waits`` for an account that fits nor,
@@ -54,6 +54,7 @@ class Incoming:
     fields: Mapping[str, Any]
     account: Link = NOWHERE
     people: tuple[tuple[Link, str], ...] = ()
+    primary: Link = NOWHERE
     links: Mapping[str, Link] = field(default_factory=dict)
     at: dt.datetime | dt.date | None = None
     body: str = ""

@@ -15,8 +15,9 @@ from crmctl.model.incoming import Batch, Incoming, Measurement, Rejected
 from crmctl.sources import csv_table, values
 from crmctl.sources.csv_kinds import Kind, kind_of
 from crmctl.sources.csv_mapping import check_mapping, guess_mapping
-from crmctl.sources.csv_rows import MAPPERS, Cells, RowError, account_id, cell_value
+from crmctl.sources.csv_rows import MAPPERS
 from crmctl.sources.csv_table import Row, Table
+from crmctl.sources.rows import Cells, RowError, account_id, cell_value
 from crmctl.sources.values import DayOrder
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 AGENT = "crmctl"
 _CONNECT, _IDLE = 10.0, 30.0  # seconds to connect, and between two bytes
 _PORTS = {"https": 443, "http": 80}
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom we trust; made once, for it takes longer than many a request."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def no_log(_line: str) -> None:
@@ -61,6 +71,7 @@ class Network:
                     timeout=httpx.Timeout(_IDLE, connect=_CONNECT),
                     headers={"User-Agent": AGENT, "Accept-Encoding": "gzip"},
                     follow_redirects=False,
+                    verify=_trusted(),
                 )
             return self._client
 

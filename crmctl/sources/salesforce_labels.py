@@ -99,6 +99,8 @@ _OF: dict[str, dict[str, tuple[str, ...]]] = {
         "ContactId": ("Contact ID",),
         "IsPrimary": ("Primary",),
     },
+    "OpportunityHistory": {},
+    "OpportunityFieldHistory": {},
     "Task": {
         "Id": ("Activity ID", "Task ID"),
         "ActivityDate": ("Date", "Due Date", "Due Date Only"),

@@ -17,6 +17,7 @@ REFERENCES = frozenset(
     {
         "AccountId",
         "ContactId",
+        "ConvertedContactId",
         "MasterRecordId",
         "OpportunityId",
         "OwnerId",

@@ -65,6 +65,7 @@ class Draft:
     held: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
     stages: dict[str, str] = field(default_factory=dict)
+    homes: dict[bytes, str] | None = None
 
     def begin_stages(self, placed: Collection[Placed]) -> None:
         """Where new accounts begin: a customer, or a deal won; else a deal open; else neither."""

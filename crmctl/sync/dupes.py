@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError
+from crmctl.model.record import Record
 from crmctl.sync.known import Known, load
 from crmctl.sync.likeness import Level, Sketch, compare, sketch, ticket
 
@@ -68,10 +69,20 @@ def suggest_new(known: Known, new: Collection[tuple[str, str]]) -> list[Suggesti
     return [s for s in found if (s.kind, s.a) in new or (s.kind, s.b) in new]
 
 
+def suggest_among(records: Iterable[Record]) -> list[Suggestion]:
+    """The suggestions among these accounts, contacts and deals, whatever files they are in."""
+    known = Known()
+    for record in records:
+        known.add(record)
+    return _pairs(_sketches(known))
+
+
 def _sketches(known: Known) -> Iterator[Sketch]:
+    accounts = known.records["account"]
     for kind in COMPARED:
         for record in known.records[kind].values():
-            found = sketch(record)
+            home = accounts.get(record.account)
+            found = sketch(record, home.text("country") if home else "")
             if not record.deleted or found.merged_into:
                 yield found
 
@@ -119,11 +130,31 @@ def _candidates(sketches: list[Sketch], group: dict[str, str]) -> Iterator[tuple
 def _traits(one: Sketch, group: dict[str, str]) -> Iterator[tuple[str, str]]:
     within = f"{group.get(one.account, one.account)} " if one.kind in {"deal", "ticket"} else ""
     yield "name", within + one.key
-    for what, values in (("email", one.emails), ("domain", one.domains), ("phone", one.phones)):
+    traits = {
+        "email": one.emails,
+        "domain": one.domains,
+        "profile": one.profiles,
+        "phone": {phone.block for phone in one.phones},
+        "id": one.merged_into | one.ids,
+    }
+    for what, values in traits.items():
         for value in values:
             yield what, value
-    for id in one.merged_into | one.ids:
-        yield "id", id
+    if one.kind == "contact" and one.place.street:
+        yield from _traits_of_home(one)
+
+
+def _traits_of_home(one: Sketch) -> Iterator[tuple[str, str]]:
+    """What two spellings of one person at one address are sure to share in part: a name is misspelt, or a street."""
+    place = one.place
+    yield "street", "".join(sorted(place.street.split()))
+    yield "door", f"{place.number} {place.postcode}"
+    for word in one.key.split():
+        yield "name in town", f"{word} {place.city}"
+        yield "name by post", f"{word} {place.postcode}"
+        yield "beginning", f"{word[:3]} {place.number} {place.street[:3]}"
+    for word in place.street.split():
+        yield "house in town", f"{place.number} {word} {place.city[:4]}"
 
 
 def _groups(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crmctl.model.errors import CrmError
-from crmctl.model.incoming import Batch, Incoming, Link
+from crmctl.model.incoming import Batch, Incoming, Link, Measurement
 from crmctl.sources.errors import SourceError
 from crmctl.sources.registry import DIRECTORIES
 from crmctl.sources.source import Interest, Mark, Request, Source
@@ -151,7 +151,9 @@ def _read(
         everything.done(source, result.batch)
     if result.error is not None:
         result.batch.partial = True  # what is missing says nothing
-    result.batch.records = [_placed(record, result.state.claims) for record in result.batch.records]
+    claims = result.state.claims
+    result.batch.records = [_placed(record, claims) for record in result.batch.records]
+    result.batch.measurements = [_counted(one, claims) for one in result.batch.measurements]
     result.limits = source.limits()
     return result
 
@@ -184,13 +186,13 @@ def _claimed(everything: _Everything, source: Source, request: Request, batch: B
     waiting = [w for w in everything.waiting if w.system == source.system]
     if not waiting:
         return
-    domains = request.interest().domains
+    known = request.interest()
     read = {(record.kind, record.id) for record in batch.records}
     wanted = [
         w
         for w in waiting
         if f"{w.kind}:{w.id}" in request.claims
-        or (w.domain in domains and (w.kind, w.id) not in read)
+        or ((w.domain in known.domains or w.id in known.accounts) and (w.kind, w.id) not in read)
     ]
     if wanted:
         batch.add(source.fetch(request, wanted))
@@ -200,6 +202,14 @@ def _placed(record: Incoming, claims: Mapping[str, str]) -> Incoming:
     """A record that a person gave to an account."""
     slug = claims.get(f"{record.kind}:{record.id}")
     return replace(record, account=Link(slug=slug)) if slug else record
+
+
+def _counted(one: Measurement, claims: Mapping[str, str]) -> Measurement:
+    """A measurement of an account that a person named."""
+    link = one.account
+    names = (link.id, link.slug, link.domain, link.name)
+    slug = next((claims[f"account:{name}"] for name in names if f"account:{name}" in claims), "")
+    return replace(one, account=Link(slug=slug)) if slug else one
 
 
 def marks(gathered: Gathered) -> dict[str, Any] | None:

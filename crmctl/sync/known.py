@@ -1,4 +1,4 @@
-"""What the workspace already holds, arranged for matching: records by external id, e-mail, domain and name."""
+"""What the workspace already holds, arranged for matching: by external id, e-mail, profile, domain and name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crmctl.model.errors import CrmError, DamagedFile
-from crmctl.model.identity import normal_email, registrable_domain
+from crmctl.model.identity import normal_email, normal_profile, registrable_domain
 from crmctl.model.incoming import Batch, Incoming
 from crmctl.model.record import Ranking, Record
 from crmctl.workspace import files, paths, store
@@ -39,8 +39,9 @@ class Known:
     """Records by kind and reference, and the ways to find them.
 
     A reference is the account's folder, and for everything else ``account/id``. ``ids`` is keyed by kind and
-    ``system:id`` and holds aliases too; ``emails`` by normal address, ``domains`` by registrable domain,
-    ``names`` (of accounts) by folded name. ``folded`` are names in ``accounts/`` that no new folder may take.
+    ``system:id`` and holds aliases too; ``emails`` by normal address, ``profiles`` by normal LinkedIn profile,
+    ``domains`` by registrable domain, ``names`` (of accounts) by folded name. ``folded`` are names in
+    ``accounts/`` that no new folder may take.
     """
 
     records: dict[str, dict[str, Record]] = field(
@@ -48,6 +49,7 @@ class Known:
     )
     ids: dict[str, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     emails: dict[str, set[str]] = field(default_factory=dict)
+    profiles: dict[str, set[str]] = field(default_factory=dict)
     domains: dict[str, set[str]] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)
     folded: set[str] = field(default_factory=set)
@@ -62,6 +64,8 @@ class Known:
         if record.kind == "contact":
             for address in addresses(record):
                 self.emails.setdefault(address, set()).add(ref)
+            for profile in profiles_of(record):
+                self.profiles.setdefault(profile, set()).add(ref)
         elif record.kind == "account":
             for domain in domains_of(record):
                 self.domains.setdefault(domain, set()).add(ref)
@@ -74,6 +78,7 @@ class Known:
             {kind: dict(found) for kind, found in self.records.items()},
             {kind: dict(found) for kind, found in self.ids.items()},
             {key: set(refs) for key, refs in self.emails.items()},
+            {key: set(refs) for key, refs in self.profiles.items()},
             {key: set(refs) for key, refs in self.domains.items()},
             {key: set(refs) for key, refs in self.names.items()},
             set(self.folded),
@@ -115,18 +120,19 @@ def load(
     return known
 
 
-def load_for(root: Path, ranking: Ranking, batch: Batch) -> Known:
-    """What the records of a batch can meet, and no more."""
+def load_for(root: Path, ranking: Ranking, batches: Collection[Batch]) -> Known:
+    """What the records of these batches can meet, and no more."""
     kinds: set[str] = set()
-    for record in batch.records:
+    records = [record for batch in batches for record in batch.records]
+    for record in records:
         if record.kind != "account":
             kinds |= {record.kind, "contact"}
         if "deal" in record.links:
             kinds.add("deal")
-    links = [r.account for r in batch.records] + [m.account for m in batch.measurements]
+    links = [r.account for r in records] + [m.account for b in batches for m in b.measurements]
     if any(link.email for link in links):
         kinds.add("contact")
-    return load(root, ranking, kinds, {tail(r) for r in batch.records if r.kind in NAMED_BY_ID})
+    return load(root, ranking, kinds, {tail(r) for r in records if r.kind in NAMED_BY_ID})
 
 
 def walk(
@@ -212,6 +218,12 @@ def addresses(record: Record) -> list[str]:
     found = (
         normal_email(str(value)) for name in ("email", "emails") for value in stated(record, name)
     )
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def profiles_of(record: Record) -> list[str]:
+    """The normal forms of a contact's LinkedIn profile, as people and systems state it."""
+    found = (normal_profile(str(value)) for value in stated(record, "linkedin"))
     return list(dict.fromkeys(filter(None, found)))
 
 

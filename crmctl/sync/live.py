@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from crmctl.model.incoming import RECORD_KINDS
 from crmctl.sync import unmatched
 from crmctl.sync.carry import commit_run, split, without
 from crmctl.sync.draft import Tally
@@ -131,12 +132,23 @@ def take_in(
         if made.changes:
             ws.apply(made.changes, run)
             report.run_id = run.id
-        unmatched.update(ws.state_dir, made.unmatched, made.placed)
+        unmatched.update(ws.state_dir, made.unmatched, made.placed | _opened(ws, gathered))
         if commit:
             what = f"Sync {', '.join(one.system for one in gathered)}"
             report.commit = commit_run(ws, run, what, made.changes, ours)
             report.run_id = run.id if report.commit else report.run_id
     return report
+
+
+def _opened(ws: Workspace, gathered: Sequence[Gathered]) -> set[tuple[str, str, str]]:
+    """The containers, such as channels, that waited and that a whole read no longer names as waiting."""
+    whole = {one.system for one in gathered if one.error is None and one.mark is not None}
+    still = {(w.system, w.kind, w.id) for one in gathered for w in one.batch.waiting}
+    return {
+        (w.system, w.kind, w.id)
+        for w in unmatched.load(ws.state_dir)
+        if w.system in whole and w.kind not in RECORD_KINDS
+    } - still
 
 
 def _plan(

@@ -1,9 +1,9 @@
 """Which file a record on its way in belongs to.
 
-In order: its external id, aliases included; for a contact the exact e-mail address; for an account the exact
-domain, never one of a mail provider, never one that several accounts have. A name never matches, it only suggests
-(see `crmctl.sync.dupes`). Two ids of one system are two records: a file that already has another id of the same
-system is no match.
+In order: its external id, aliases included; for a contact the exact e-mail address, then the exact LinkedIn
+profile; for an account the exact domain, never one of a mail provider, never one that several accounts have. A
+name never matches, it only suggests (see `crmctl.sync.dupes`). Two ids of one system are two records: a file that
+already has another id of the same system is no match.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from crmctl.model.identity import (
     is_free_mail,
     is_shared_mailbox,
     normal_email,
+    normal_profile,
     registrable_domain,
 )
 from crmctl.model.incoming import Incoming, Link
@@ -25,8 +26,9 @@ from crmctl.model.record import Ranking, Record
 from crmctl.sync.known import Known, folded, only_one
 from crmctl.workspace.config import Config
 
-# Whoever writes such a table by hand knows a company by its name; a system knows it by its id.
-NAMED_IN = frozenset({"csv"})
+# Whoever writes such a table by hand knows a company by its name, LinkedIn knows nothing else of it; other systems
+# know it by its id.
+NAMED_IN = frozenset({"csv", "linkedin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Nowhere:
 
     reason: str
     waits: bool = False
+    damaged: bool = False
 
 
 Match = Matched | New | Nowhere
@@ -82,7 +85,8 @@ class Matcher:
             return Matched(ref, "id" if str(block.get("id")) == record.id else "alias")
         damaged = self.known.damaged_with(record.kind, record.system, record.id)
         if damaged is not None:
-            return Nowhere(f"its file is damaged; mend it and import again ({damaged.reason})")
+            reason = f"its file is damaged; mend it and run again ({damaged.reason})"
+            return Nowhere(reason, damaged=True)
         if record.deleted:
             return Nowhere("")
         if record.kind == "account" and record.account:
@@ -99,6 +103,9 @@ class Matcher:
             found = self._by_email(record, stated)
             if found:
                 return Matched(found, "email")
+            found = self._by_profile(record, stated)
+            if found:
+                return Matched(found, "profile")
         account = self.account_of(record, stated)
         return New(account) if account else Nowhere("no account is known for it", waits=True)
 
@@ -119,8 +126,9 @@ class Matcher:
     def account(self, link: Link, system: str, *, by_name: bool) -> str | None:
         """The account a link names: by id, folder, address, domain, and a name of its own if that may count."""
         if link.id:
-            found = self.known.find("account", system, link.id)
-            damaged = None if found else self.known.damaged_with("account", system, link.id)
+            holder = link.system or system
+            found = self.known.find("account", holder, link.id)
+            damaged = None if found else self.known.damaged_with("account", holder, link.id)
             if found or damaged:
                 return found or (damaged.account if damaged else None)
         if link.slug:
@@ -155,21 +163,27 @@ class Matcher:
 
     def _linked(self, kind: str, link: Link, system: str) -> str | None:
         if link.id:
-            return self.known.find(kind, system, link.id)
+            return self.known.find(kind, link.system or system, link.id)
         return link.slug if link.slug in self.known.records[kind] else None
 
     def _by_domain(self, record: Incoming, stated: dict[str, Any]) -> str | None:
         domains = self._domains_in(stated)
         if any(self._claims[record.system, domain] > 1 for domain in domains):
             return None
-        holders = {ref for domain in domains for ref in self.known.domains.get(domain, ())}
-        return self._free(record, only_one(holders))
+        holder = only_one({ref for domain in domains for ref in self.known.domains.get(domain, ())})
+        named = self.known.names.get(folded(str(stated.get("name") or "")), set())
+        # A group shares its domain: if the name is another company's that is known, the domain proves nothing.
+        return self._free(record, None if named and holder not in named else holder)
 
     def _by_email(self, record: Incoming, stated: dict[str, Any]) -> str | None:
         personal = [a for a in _emails(stated) if not is_shared_mailbox(a)]
         return self._free(
             record, only_one(r for a in personal for r in self.known.emails.get(a, ()))
         )
+
+    def _by_profile(self, record: Incoming, stated: dict[str, Any]) -> str | None:
+        profile = normal_profile(str(stated.get("linkedin") or ""))
+        return self._free(record, only_one(self.known.profiles.get(profile or "", ())))
 
     def _free(self, record: Incoming, ref: str | None) -> str | None:
         """``ref`` unless it means another record of the same system already."""

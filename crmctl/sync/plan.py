@@ -105,7 +105,7 @@ def plan(
             _attempt(draft, place)
     plan_traffic.draft_events(draft, [p for p in placed if p.record.kind == "event"])
     measured = [one for batch in batches for one in batch.measurements]
-    plan_measures.draft_measures(draft, measured, accounts)
+    measured_for = plan_measures.draft_measures(draft, measured, accounts)
     new = {(place.record.kind, place.ref) for place in placed if place.found is None}
     result = Plan(
         draft.changes,
@@ -114,7 +114,7 @@ def plan(
         sorted(draft.unmatched),
         draft.rejected,
         [*(note for batch in batches for note in batch.notes), *draft.notes],
-        {(place.record.system, place.record.kind, place.record.id) for place in placed},
+        measured_for | {(p.record.system, p.record.kind, p.record.id) for p in placed},
         draft.touched,
         draft.held,
         names.kept_away,
@@ -142,6 +142,8 @@ def _place(draft: Draft, names: _Names, record: Incoming, stated: dict[str, Any]
     matcher, known = draft.matcher, draft.matcher.known
     if record.kind == "event":
         account = matcher.account_of(record, stated)
+        if account is None and record.deleted:
+            account = plan_traffic.home_of(draft, record)
         if account is None and not record.deleted and record.waits:
             draft.unmatched.append(waiting_for(record, draft.config))
         return (

@@ -12,11 +12,14 @@ from crmctl.model.record import Record
 from crmctl.model.schema import FIELDS, INTERACTION_TYPES
 from crmctl.sources.values import clean
 from crmctl.sync.draft import Draft, Placed, near
+from crmctl.sync.plan_traffic import older
 from crmctl.workspace import files, splice, templates
 from crmctl.workspace.document import parse
+from crmctl.workspace.names import company_key
 from crmctl.workspace.records import SOURCES
 
 _PROSE = frozenset({"interaction", "task"})
+_FATE = ("deleted", "merged_into")
 
 
 def complete(record: Incoming, stated: dict[str, Any]) -> str:
@@ -51,9 +54,9 @@ def _default(stated: dict[str, Any], name: str, *values: Any) -> None:
 
 def draft_record(draft: Draft, place: Placed) -> None:
     """Plan one account, contact, deal, interaction or task."""
-    draft.paths.add(place.path)
+    draft.touch(place.path, place.record.system)
     if place.alias:
-        draft.count(place.record.kind)
+        draft.count(place.record.system, place.record.kind)
         return
     stated = place.stated | _references(draft, place)
     if place.found is None:
@@ -74,8 +77,13 @@ def _references(draft: Draft, place: Placed) -> dict[str, Any]:
             found[name] = near(ref, place.account)
     people = draft.people(record, place.account)
     if people and record.kind == "deal":
+        first = draft.matcher.person(record.primary, record.system) if record.primary else None
+        main = near(first, place.account) if first else ""
         found["people"] = [
-            {"person": ref, "role": role} if role else {"person": ref} for ref, role in people
+            {"person": ref}
+            | ({"role": role} if role else {})
+            | ({"primary": True} if ref == main else {})
+            for ref, role in people
         ]
     elif people and record.kind in {"interaction", "task"}:
         found["with"] = [ref for ref, _ in people]
@@ -86,14 +94,14 @@ def _create(draft: Draft, place: Placed, stated: dict[str, Any]) -> None:
     record = place.record
     block = _block(record, stated)
     if files.read(draft.root, place.path) is not None:
-        raise CrmError(f"{place.path} is in the way: mend or move it, then import again")
+        raise CrmError(f"{place.path} is in the way: mend or move it, then run again")
     if record.kind == "account":
         new = _profile(draft, place, block)
     else:
         text = _prose(record)
         new = splice.new_document({SOURCES: {record.system: block}}, f"\n{text}\n" if text else "")
     draft.changes.put(place.path, None, new, f"new in {record.system}")
-    draft.count(record.kind, created=True)
+    draft.count(record.system, record.kind, created=True)
 
 
 def _block(record: Incoming, stated: dict[str, Any]) -> dict[str, Any]:
@@ -154,40 +162,49 @@ def _update(draft: Draft, place: Placed, found: Record, stated: dict[str, Any]) 
         edits.append(splice.Set((SOURCES, system, "digest"), digest(body)))
         names.append("text")
     if not edits:
-        draft.count(record.kind)
+        draft.count(system, record.kind)
         return
     raw = draft.changes.current(place.path, files.read(draft.root, place.path))
     if raw is None:
-        raise CrmError(f"{place.path} was removed meanwhile: import again")
+        raise CrmError(f"{place.path} was removed meanwhile: run again")
     new = splice.edit(raw, edits, path=place.path)
     if body is not None:
         new = splice.set_body(new, f"\n{body}\n", path=place.path)
     draft.changes.put(place.path, raw, new, f"{system}: {', '.join(names)}")
     if block is not None:
-        draft.altered.add(place.account)
-    draft.count(record.kind, changed=True)
+        draft.altered.add((system, place.account))
+    draft.count(system, record.kind, changed=True)
 
 
 def _differences(record: Incoming, block: dict[str, Any], stated: dict[str, Any]) -> list[str]:
     """The names of the fields in which the system's block is not what it states now."""
+    if older(stated, block):
+        return []
     if record.deleted:
         stated["deleted"] = True
         if record.merged_into:
             stated["merged_into"] = record.merged_into
-        return [n for n in ("deleted", "merged_into") if n in stated and block.get(n) != stated[n]]
-    if _stamp(stated) and _stamp(stated) < _stamp(block):
-        return []
-    for name in ("deleted", "merged_into"):
+        said: list[str] = [n for n in _FATE if n in stated and block.get(n) != stated[n]]
+        # With its stamp, so that what the system said before it deleted the record cannot bring it back.
+        return [*said, "modified"] if said and stated.get("modified") else said
+    for name in _FATE:
         stated[name] = None
+    if record.kind == "contact" and _moved_on(block, stated):
+        stated["company_before"] = block["company"]
     names = sorted(
         name for name, value in stated.items() if name != "modified" and block.get(name) != value
     )
     # A new stamp alone is no news: it would make a change of every touch.
-    return [*names, "modified"] if names and _stamp(stated) != _stamp(block) else names
+    stamped = stated.get("modified") and stated["modified"] != block.get("modified")
+    return [*names, "modified"] if names and stamped else names
 
 
-def _stamp(values: dict[str, Any]) -> str:
-    return str(values.get("modified") or "")
+def _moved_on(block: dict[str, Any], stated: dict[str, Any]) -> bool:
+    """Whether the system names another company of a person than before; another spelling is none."""
+    before = block.get("company")
+    return bool(before and "company" in stated) and company_key(str(before)) != company_key(
+        str(stated["company"] or "")
+    )
 
 
 def _edit(system: str, name: str, stated: dict[str, Any]) -> splice.Change:

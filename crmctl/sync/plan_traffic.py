@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from crmctl.model.errors import CrmError, DamagedFile
-from crmctl.model.incoming import Rejected
+from crmctl.model.incoming import Incoming, Rejected
 from crmctl.sync.draft import Draft, Placed
 from crmctl.workspace import files, paths, store
+
+_ID = re.compile(rb'^\{"id": ("(?:[^"\\]|\\.)*")', re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -53,12 +57,7 @@ class Traffic:
 def load(root: Path, account: str) -> Traffic:
     """An account's traffic; `DamagedFile` if a line cannot be read, since rewriting the file would lose it."""
     traffic = Traffic()
-    folder = f"{paths.ACCOUNTS}/{account}/interactions"
-    try:
-        names = sorted(name for name in os.listdir(root / folder) if name.endswith(".jsonl"))
-    except (FileNotFoundError, NotADirectoryError):
-        names = []
-    for path in (f"{folder}/{name}" for name in names):
+    for path in _paths(root, account):
         raw = files.read(root, path) or b""
         events, problems = store.parse_events(raw, path)
         if problems:
@@ -68,6 +67,30 @@ def load(root: Path, account: str) -> Traffic:
             traffic.events[event.id], traffic.home[event.id] = dict(event.data), path
             traffic.aliases.update(dict.fromkeys(event.ids()[1:], event.id))
     return traffic
+
+
+def home_of(draft: Draft, record: Incoming) -> str | None:
+    """The account whose traffic holds an event, for one that is gone and whose system no longer says whose it was.
+
+    All traffic is looked through once, and only when there is such an event.
+    """
+    if draft.homes is None:
+        draft.homes = {}
+        for account in store.slugs(draft.root):
+            for path in _paths(draft.root, account):
+                for id in _ID.findall(files.read(draft.root, path) or b""):
+                    draft.homes[id] = account
+    id = json.dumps(f"{record.system}:{record.id}", ensure_ascii=False)
+    return draft.homes.get(id.encode())
+
+
+def _paths(root: Path, account: str) -> list[str]:
+    folder = f"{paths.ACCOUNTS}/{account}/interactions"
+    try:
+        names = os.listdir(root / folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [f"{folder}/{name}" for name in sorted(names) if name.endswith(".jsonl")]
 
 
 def draft_events(draft: Draft, placed: Sequence[Placed]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError
 from crmctl.model.incoming import Incoming
-from crmctl.workspace import paths
+from crmctl.workspace import paths, removals
 from crmctl.workspace.records import read_record
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Removed:
         if head is None:
             return set()
         found = self._cached(head)
-        gone = self._named(git.missing())
+        gone = self._named(removals.missing(git))
         return {
             key for key, path in found.items() if not (self._ws.root / path).exists()
         } | gone.keys()
@@ -54,20 +54,20 @@ class Removed:
         if since == head:
             return found
         try:
-            newer = self._ws.git.removals(since or None)
+            newer = removals.deleted(self._ws.git, since or None)
         except CrmError:  # a history that was rewritten no longer has that commit
-            newer, found = self._ws.git.removals(), {}
+            newer, found = removals.deleted(self._ws.git), {}
         found |= self._named(newer)
         file.write_text(json.dumps({"head": head, "found": found}), encoding="utf-8")
         return found
 
-    def _named(self, removals: list[Removal]) -> dict[str, str]:
+    def _named(self, gone: list[Removal]) -> dict[str, str]:
         """The records of these files: ``kind system:id`` to the path."""
-        records = [removal for removal in removals if paths.kind_of(removal.path)]
+        records = [removal for removal in gone if paths.kind_of(removal.path)]
         if not records:
             return {}
         found: dict[str, str] = {}
-        blobs = self._ws.git.objects([removal.blob for removal in records])
+        blobs = removals.contents(self._ws.git, records)
         for removal, raw in zip(records, blobs, strict=True):
             if raw is None:
                 continue

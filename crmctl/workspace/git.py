@@ -114,6 +114,11 @@ class Git:
             )
         return done.stdout
 
+    def attempt(self, verb: str, *args: str) -> tuple[int, bytes, bytes]:
+        """Exit code, standard output and standard error of ``git VERB ARGS``, for what may well fail."""
+        done = self._run(verb, args)
+        return done.returncode, done.stdout, done.stderr
+
     def head(self) -> str | None:
         """The commit that is checked out; None on a branch without commits."""
         name = self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
@@ -214,62 +219,6 @@ class Git:
             "--relative", "--end-of-options", commit,
         )  # fmt: skip
         return [os.fsdecode(name) for name in output.split(b"\0")[:-1]]
-
-    def removals(self, since: str | None = None) -> list[gitformat.Removal]:
-        """The files that people deleted in HEAD's history behind ``since``, newest first.
-
-        Left out is what crmctl deleted in a run, what a commit deleted together with the state of a source, and
-        what a revert deleted: those return to an earlier state of the whole.
-        """
-        if self.head() is None:
-            return []
-        output = self.run(
-            "log", "-z", "--raw", "--no-renames", "--no-abbrev", "--relative", "-m", "--first-parent",
-            f"--format={gitformat.REMOVAL_FORMAT}", "--end-of-options", f"{since}..HEAD" if since else "HEAD",
-        )  # fmt: skip
-        return list(gitformat.removals(output))
-
-    def missing(self) -> list[gitformat.Removal]:
-        """The files that HEAD has and the working tree does not."""
-        if self.head() is None:
-            return []
-        output = self.run(
-            "diff-index", "--raw", "-z", "--no-renames", "--no-abbrev", "--relative", "--diff-filter=D",
-            "HEAD",
-        )  # fmt: skip
-        return list(gitformat.deleted(output))
-
-    def objects(self, ids: Sequence[str]) -> list[bytes | None]:
-        """The contents of these blobs, None for one that is not here."""
-        output = self.run("cat-file", "--batch", input="".join(f"{id}\n" for id in ids).encode())
-        return list(gitformat.batch(output))
-
-    def push(self) -> str:
-        """Send the branch to where it is pushed to; what happened, as a sentence. Never forces.
-
-        PartialError if the remote does not take it: the commits stay here.
-        """
-        branch = self.run("symbolic-ref", "--quiet", "--short", "HEAD").decode().strip()
-        done = self._run(
-            "push", ("--porcelain", "--no-verify", "origin", f"HEAD:refs/heads/{branch}")
-        )
-        if done.returncode:
-            why = next(
-                (
-                    line
-                    for line in done.stderr.decode("utf-8", "replace").splitlines()
-                    if line.strip()
-                ),
-                "",
-            )
-            rejected = b"\n!\t" in b"\n" + done.stdout
-            reason = (
-                "the remote has commits that are not here: `git pull --rebase`, then `git push`"
-            )
-            raise PartialError(
-                f"the commit was made but not pushed: {reason if rejected else one_line(why) or 'git push failed'}"
-            )
-        return f"pushed {branch} to origin"
 
     def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, bool]:
         """Three-way merge of one file, and whether it has conflicts (then with their marks)."""

@@ -83,12 +83,12 @@ class Live:
         return [line for line in lines if " modified:" not in line and " digest:" not in line]
 
 
-def settings_into(root: Path, system: str, settings: dict[str, Any]) -> None:
-    """Put a system's settings into crmctl.yaml."""
-    if settings:
-        file = root / "crmctl.yaml"
-        text = file.read_text("utf-8")
-        file.write_text(text + yamldump.dump_mapping({"sources": {system: settings}}), "utf-8")
+def settings_into(root: Path, settings: dict[str, dict[str, Any]]) -> None:
+    """Put the systems' settings into crmctl.yaml."""
+    file = root / "crmctl.yaml"
+    text = file.read_text("utf-8").replace("our_domains: []", "our_domains: [ours.example]")
+    more = yamldump.dump_mapping({"sources": settings}) if settings else ""
+    file.write_text(text + more, "utf-8")
 
 
 def make_accounts(root: Path, crm: Crm) -> None:
@@ -124,11 +124,7 @@ def open_live(
     def start(system: str) -> Live:
         harness: Harness = import_module(f"tests.live.{system}").HARNESS()
         if not entered:
-            settings = harness.settings()
-            file = workspace / "crmctl.yaml"
-            text = file.read_text("utf-8").replace("our_domains: []", "our_domains: [ours.example]")
-            file.write_text(text, "utf-8")
-            settings_into(workspace, system, settings)
+            settings_into(workspace, {system: harness.settings()} if harness.settings() else {})
             make_accounts(workspace, crm)
         harness.__enter__()
         entered.append(harness)

@@ -27,7 +27,7 @@ def batch_of(*records: tuple[str, dict[str, Any]], leads: bool = False) -> Batch
     batch.rejected[:0] = rejected
     for record in batch.records:
         for name, value in record.fields.items():
-            if value is not None and name not in {"owner", "by"}:
+            if value is not None and name not in {"owner", "by", "modified"}:
                 assert FIELDS[record.kind][name].check(value) == value
     return batch
 
@@ -345,3 +345,56 @@ def test_two_rows_about_one_record_add_up() -> None:
     assert [r.fields for r in record] == [
         {"name": "Hollis & Vane", "phone": "1", "industry": "Freight"}
     ]
+
+
+def test_a_record_knows_when_it_last_changed() -> None:
+    def stamp(**fields: Any) -> Any:
+        return one("Account", Id=ACCOUNT, Name="Hollis", **fields).fields.get("modified")
+
+    assert stamp(SystemModstamp="2026-03-01T17:22:10.007+0000") == "2026-03-01T17:22:10.007Z"
+    assert stamp(LastModifiedDate="2026-03-01T19:22:10+02:00") == "2026-03-01T17:22:10.000Z"
+    assert stamp(SystemModstamp="2026-03-01") == "2026-03-01", "a report may tell the day alone"
+    assert stamp(SystemModstamp="yesterday") is None
+
+
+def history(number: int, at: str, **fields: Any) -> tuple[str, dict[str, Any]]:
+    kind = "OpportunityFieldHistory" if "Field" in fields else "OpportunityHistory"
+    own = {"Id": f"0088d00000AbCd{number}", "OpportunityId": DEAL, "CreatedDate": at}
+    return kind, own | fields
+
+
+def test_the_history_of_a_deal_is_the_stages_it_entered() -> None:
+    deal = ("Opportunity", {"Id": DEAL, "Name": "Telemetry", "StageName": "Proposal"})
+    rows = (
+        history(3, "2026-03-09T08:00:00.000+0000", StageName="Proposal"),
+        history(1, "2026-01-05T08:00:00.000+0000", StageName="Prospecting"),
+        history(2, "2026-02-01T08:00:00.000+0000", StageName="Prospecting"),  # another amount
+        history(4, "2026-03-10T08:00:00.000+0000", StageName="Lost", IsDeleted=True),
+    )
+    stages = [
+        {"stage": "Prospecting", "at": dt.date(2026, 1, 5)},
+        {"stage": "Proposal", "at": dt.date(2026, 3, 9)},
+    ]
+    (record,) = batch_of(deal, *rows).records
+    assert record.fields["stage_history"] == stages
+    (alone,) = batch_of(*rows).records
+    assert (alone.id, alone.fields) == (DEAL, {"stage_history": stages})
+
+
+def test_field_history_counts_only_where_there_is_no_other() -> None:
+    at = "2026-03-09T08:00:00.000+0000"
+    moved = history(1, at, Field="StageName", OldValue="A", NewValue="B")
+    other = history(2, at, Field="Amount", OldValue="1", NewValue="2")
+    (record,) = batch_of(moved, other).records
+    assert record.fields["stage_history"] == [{"stage": "B", "at": dt.date(2026, 3, 9)}]
+    (record,) = batch_of(moved, history(3, at, StageName="C")).records
+    assert [move["stage"] for move in record.fields["stage_history"]] == ["C"]
+
+
+def test_an_activity_about_an_account_that_is_not_here_belongs_to_it() -> None:
+    assert one("Task", Id=TASK, Subject="Ask", WhatId=ACCOUNT).account.id == ACCOUNT
+
+
+def test_a_converted_lead_says_who_it_became() -> None:
+    record = one("Lead", Id=LEAD[:15], IsConverted=True, ConvertedContactId=CONTACT[:15])
+    assert (record.deleted, record.merged_into) == (True, CONTACT)

@@ -132,10 +132,8 @@ def resolved(system: str, base: str, url: str, allowed: Iterable[tuple[str, str,
     An absolute path starts at the host, a relative one below ``base``. Every address that a credential goes to,
     redirects and page links included, passes here.
     """
-    if "://" in url[:12] or url.startswith(("/", "\\")):
-        target = urljoin(base, url)
-    else:
-        target = f"{base}/{url}"
+    absolute = "://" in url[:12] or url.startswith(("/", "\\"))
+    target = urljoin(base, url) if absolute else f"{base}/{url}"
     try:
         where = origin(target)
     except ValueError as error:

@@ -59,7 +59,7 @@ def hear(
     url: str,
     now: float,
 ) -> Heard | None:
-    """One delivery, None if it cannot be proved. ``headers`` have lower-case names; ``now`` is in seconds since 1970."""
+    """One delivery, None if it cannot be proved. ``headers`` have lower-case names; ``now`` is seconds since 1970."""
     if system == "slack":
         stamp = headers.get("x-slack-request-timestamp", "")
         signature = headers.get("x-slack-signature", "")

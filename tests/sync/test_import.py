@@ -485,7 +485,7 @@ def test_the_report_is_plain_data(ws: Workspace) -> None:
             "kind": "contact",
             "id": "C9",
             "date": "",
-            "domain": "nowhere.example",
+            "domain": "",
             "origin": "Contact C9",
         }
     ]

@@ -169,8 +169,16 @@ def _deal(sobject: SObject, org: Org, rejected: list[Rejected]) -> Incoming | No
     if sobject.id in org.moves:
         fields["stage_history"] = org.stages_of(sobject.id, rejected)
     account = account_of(sobject, org)
-    people = org.people_of(sobject.id)
-    return incoming(sobject, "deal", fields, rejected, needs="name", account=account, people=people)
+    return incoming(
+        sobject,
+        "deal",
+        fields,
+        rejected,
+        needs="name",
+        account=account,
+        people=org.people_of(sobject.id),
+        primary=org.main_person_of(sobject.id),
+    )
 
 
 def _status(sobject: SObject) -> str | None:
@@ -198,6 +206,7 @@ def _part(opportunity_id: str, org: Org, rejected: list[Rejected]) -> Incoming:
         opportunity_id,
         fields,
         people=people,
+        primary=org.main_person_of(opportunity_id),
         origin=first.origin,
         creates=False,
         waits=False,

@@ -33,8 +33,9 @@ _KINDS_OF = {
     "Contact": ("contact",),
     "Lead": ("contact",),
     "Opportunity": ("deal",),
-    "Task": ("task", "interaction"),
+    "Task": ("task", "interaction", "event"),
     "Event": ("interaction",),
+    "Case": ("event",),
 }
 
 

@@ -54,6 +54,13 @@ class Org:
         )
         return tuple((Link(id=r.text("ContactId")), values.clean(r.text("Role"))) for r in roles)
 
+    def main_person_of(self, opportunity_id: str) -> Link:
+        """The primary contact of an opportunity, if it has one."""
+        for role in self.roles.get(opportunity_id, ()):
+            if role.true("IsPrimary"):
+                return Link(id=role.text("ContactId"))
+        return NOWHERE
+
     def stages_of(self, opportunity_id: str, rejected: list[Rejected]) -> list[dict[str, Any]]:
         """The stages of an opportunity and when it entered them, oldest first. Rows of other changes repeat one."""
         moves = sorted(
@@ -230,6 +237,7 @@ def incoming(
     needs: str = "",
     account: Link = NOWHERE,
     people: tuple[tuple[Link, str], ...] = (),
+    primary: Link = NOWHERE,
     links: Mapping[str, Link] | None = None,
     at: dt.datetime | dt.date | None = None,
     body: str = "",
@@ -247,6 +255,7 @@ def incoming(
         {**fields, "modified": stamp} if stamp else fields,
         account=account,
         people=people,
+        primary=primary,
         links=links or {},
         at=at,
         body=values.clean(body),

@@ -58,6 +58,7 @@ def _folded(versions: list[Incoming]) -> Incoming:
             fields={**result.fields, **newer.fields},
             account=newer.account or result.account,
             people=people,
+            primary=newer.primary or result.primary,
             links={**result.links, **newer.links},
             at=newer.at or result.at,
             body=newer.body or result.body,

@@ -87,6 +87,14 @@ def hang_up(_call: Call, _reply: Reply) -> None:
     """No answer at all."""
 
 
+class _Quiet(ThreadingHTTPServer):
+    """A client that goes away in the middle is nothing to print about."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None: ...
+
+
 class Server:
     """Override `handle`. ``faults`` are used up one a request, in order; ``share`` of all requests fail by chance.
 
@@ -160,8 +168,7 @@ class Server:
 
             do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = do_HEAD = _serve  # noqa: N815
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )

@@ -135,6 +135,7 @@ def test_roles_make_the_people_of_a_deal_primary_first() -> None:
         ("0038d00000LmT9y", "Decision Maker"),
         (CONTACT[:15], ""),
     ]
+    assert deal.primary.id[:15] == "0038d00000LmT9y"
 
 
 def test_roles_alone_state_only_the_people() -> None:

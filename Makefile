@@ -12,7 +12,7 @@ demo: .venv/.installed ## walk through crmctl in a workspace made for the purpos
 	$(BIN)/python docs/demo.py
 
 test: lint ## format check, lint, types and all tests
-	$(BIN)/python -m pytest -n auto --dist=loadscope
+	$(BIN)/python -m pytest -n auto --dist=loadscope -rs
 
 lint: .venv/.installed ## format check, lint and types
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Protocol
 
@@ -42,12 +43,14 @@ class Pace:
         self._rate, self._burst = rate, burst
         self._tokens = burst
         self._at: float | None = None
+        self._lock = threading.Lock()
 
     def delay(self, clock: Clock) -> float:
         """Take one token; the seconds to wait before it may be used."""
-        now = clock.monotonic()
-        if self._at is not None:
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        self._tokens -= 1
-        return max(0.0, -self._tokens / self._rate)
+        with self._lock:
+            now = clock.monotonic()
+            if self._at is not None:
+                self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+            self._at = now
+            self._tokens -= 1
+            return max(0.0, -self._tokens / self._rate)

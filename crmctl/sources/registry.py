@@ -65,6 +65,7 @@ SYSTEMS = {
             Setting("client_id", False, "client id (OAuth)"),
             Setting("client_secret", False, "client secret (OAuth)"),
             Setting("refresh_token", False, "refresh token (OAuth)"),
+            Setting("login_url", False, "login host, https://app.gong.io by default (OAuth)"),
             Setting("webhook_key", False, "public key of the webhook, in PEM (crmctl listen)"),
         ),
     ),

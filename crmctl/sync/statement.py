@@ -59,6 +59,8 @@ def _folded(versions: list[Incoming]) -> Incoming:
             account=newer.account or result.account,
             people=people,
             primary=newer.primary or result.primary,
+            creates=newer.creates or result.creates,
+            waits=newer.waits or result.waits,
             links={**result.links, **newer.links},
             at=newer.at or result.at,
             body=newer.body or result.body,

@@ -171,7 +171,8 @@ def test_a_workspace_follows_what_happens(
         (file,) = workspace.glob(f"accounts/hollis/{pattern}")
         return file.read_text("utf-8")
 
-    assert "people: [{person: ines, role: Decision Maker}, {person: piers" in text("deals/*.md")
+    people = "people: [{person: ines, role: Decision Maker, primary: true}, {person: piers"
+    assert people in text("deals/*.md")
     assert "stage_history: [{stage: Proposal, at: 2026-02-02}]" in text("deals/*.md")
     assert "status: open" in text("tasks/*.md")
 

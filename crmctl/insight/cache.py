@@ -19,7 +19,7 @@ from crmctl.model.errors import Problem
 from crmctl.workspace.index import Index
 
 # Raised when evidence or results are stored in another form.
-FORMAT = "2"
+FORMAT = "3"
 
 
 class Gathered(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import threading
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from crmctl.sources import errors
 from crmctl.sources.clock import Pace
 from crmctl.sources.errors import AuthError, QuotaError, SourceError, StatusError
 from crmctl.sources.network import Network, checked_base, origin, resolved
@@ -81,7 +81,7 @@ class _TryAgain(Exception):
 
 
 class Door:
-    """The way to one system at one address. Not to be shared between threads, except through `map`.
+    """The way to one system at one address. ``requests`` counts what was sent.
 
     ``headers`` gives the headers with the credentials, asked anew for each request; ``renew`` gets new credentials
     (called once for each request at most). ``judge`` may add to `verdict`; ``explain`` turns a refusal into words.
@@ -107,6 +107,7 @@ class Door:
         self._judge, self._explain = judge or verdict, explain or explained
         self._paces = paces or {}
         self._allowed = [origin(url) for url in allowed]
+        self._lock = threading.Lock()
         self.requests = 0
 
     def get(self, url: str, params: Params | None = None, **how: Any) -> Any:
@@ -247,7 +248,8 @@ class Door:
 
         network = self.network
         for _ in range(_MOST_REDIRECTS + 1):
-            self.requests += 1
+            with self._lock:
+                self.requests += 1
             started = network.clock.monotonic()
             request = network.client.build_request(
                 method,
@@ -361,16 +363,3 @@ def _listed(params: Params | None) -> Any:
 
 def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is no number")
-
-
-__all__ = [
-    "Again",
-    "Answer",
-    "Door",
-    "Renew",
-    "Verdict",
-    "errors",
-    "explained",
-    "retry_after",
-    "verdict",
-]

@@ -139,6 +139,7 @@ def _read(
                 result.mark = chunk.mark
         everything.done(source, result.batch)
         _claimed(everything, source, request, result.batch)
+        result.limits = source.limits()
     except CrmError as error:
         result.error = error
     except Exception as error:  # noqa: BLE001  odd data of one system must not cost what the others gave
@@ -154,7 +155,6 @@ def _read(
     claims = result.state.claims
     result.batch.records = [_placed(record, claims) for record in result.batch.records]
     result.batch.measurements = [_counted(one, claims) for one in result.batch.measurements]
-    result.limits = source.limits()
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
 import getpass
 import grp
@@ -17,7 +18,8 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -361,22 +363,17 @@ def _pump(
     source: socket.socket, target: socket.socket, cut: int | None, counted: list[int]
 ) -> None:
     passed = 0
-    try:
+    with suppress(OSError):
         while data := source.recv(4096):
-            if cut is not None:
-                data = data[: cut - passed]
-            target.sendall(data)
-            passed += len(data)
+            piece = data if cut is None else data[: cut - passed]
+            target.sendall(piece)
+            passed += len(piece)
             if cut is not None and passed >= cut:
                 break
-    except OSError:
-        pass
     counted.append(passed)
     for end in (source, target):
-        try:
+        with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            end.close()
     source.close()
 
 
@@ -391,11 +388,18 @@ def missing() -> str:
     return ""
 
 
-@pytest.fixture(scope="session")
-def dovecot() -> Iterator[Dovecot]:
-    """One Dovecot for all tests; each makes mailboxes of its own."""
-    with Dovecot() as server:
-        yield server
+@lru_cache(maxsize=1)
+def shared() -> Dovecot:
+    """One Dovecot for this process, until its end. Skips the test that asks where there can be none."""
+    server = Dovecot().__enter__()
+    atexit.register(server.__exit__, None, None, None)
+    return server
+
+
+@pytest.fixture
+def dovecot() -> Dovecot:
+    """The shared Dovecot; each test makes mailboxes of its own."""
+    return shared()
 
 
 def _user(number: int) -> str:

@@ -1,4 +1,4 @@
-"""log, timeline: conversations."""
+"""log, timeline, engagement: conversations."""
 
 from __future__ import annotations
 
@@ -183,7 +183,55 @@ def timeline(
         current.out.warn(str(problem))
 
 
+def engagement(
+    ctx: typer.Context,
+    account: Account,
+    since: Annotated[
+        str, typer.Option("--since", metavar="DATE", help="Only from this day on: a date, 30d, 6w.")
+    ] = "90d",
+    json: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Show who writes to whom: mail sent and received, and how long answers take.
+
+    Hours are medians, from the first message that an answer answers. Automatic answers count for nothing. A contact
+    counts for what he or she wrote, and for what was written to him or her.
+
+    Example: crmctl engagement acme --since 180d
+    """
+    import datetime as dt
+
+    from crmctl.cli.parse import day
+    from crmctl.insight.engagement import engagement as measure
+    from crmctl.workspace import resolve
+    from crmctl.workspace.store import Reader
+
+    current = session(ctx)
+    slug = resolve.account(current.ws, account)
+    reader = Reader(current.ws.root, current.ws.ranking)
+    found = reader.account(slug, only=frozenset({"interactions"}))
+    start = day(since, current.ws, past=True) if since else None
+    begin = dt.datetime.combine(start, dt.time(), dt.UTC) if start else None
+    measured = measure(found.events if found else (), begin)
+    exchanges = {**measured.contacts, "all": measured.account}
+    rows = [
+        {
+            "contact": who,
+            "sent": one.sent,
+            "received": one.received,
+            "our_hours": None if one.our_hours is None else round(one.our_hours, 1),
+            "their_hours": None if one.their_hours is None else round(one.their_hours, 1),
+        }
+        for who, one in exchanges.items()
+    ]
+    columns = ("contact", "sent", "received", "our_hours", "their_hours")
+    current.out.records(columns, rows, style=style(json, csv))
+    for problem in reader.problems:
+        current.out.warn(str(problem))
+
+
 def register(app: typer.Typer) -> None:
     """Put these commands into the tree."""
     app.command("log")(log)
     app.command("timeline")(timeline)
+    app.command("engagement")(engagement)

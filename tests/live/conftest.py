@@ -67,6 +67,16 @@ class Live:
     def dirty(self) -> dict[str, str]:
         return Git(self.root).status()
 
+    def reset(self) -> None:
+        """The working tree as HEAD has it."""
+        git = Git(self.root)
+        for path in git.status():
+            kept = git.show("HEAD", path)
+            if kept is None:
+                (self.root / path).unlink()
+            else:
+                (self.root / path).write_bytes(kept)
+
     def head(self) -> str | None:
         return Git(self.root).head()
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 
 import pytest
 
+import crmctl
 from crmctl.model.errors import CrmError
 from crmctl.workspace import files
 from tests.live.conftest import HTTP, SYSTEMS, Live, Open
@@ -235,15 +239,39 @@ def test_killed_at_any_write_it_ends_in_the_same_bytes(
     left[0] = 0
     live.sync()
     killed = live.files()
-    for path in [*live.dirty()]:
-        (live.root / path).unlink()
-    from crmctl.workspace.git import Git
-
-    for path in killed:
-        if (kept := Git(live.root).show("HEAD", path)) is not None:
-            (live.root / path).write_bytes(kept)
+    live.reset()
     live.sync()
     assert live.files() == killed
+
+
+def test_killed_at_any_request_it_ends_in_the_same_bytes(web: Live) -> None:
+    web.harness.fill(40)
+    command = [sys.executable, "-c", "from crmctl.__main__ import main; main()"]
+    for at in (1, 3, 5):
+        process = subprocess.Popen(
+            [*command, "sync", web.harness.system],
+            cwd=web.root,
+            env=os.environ | {"PYTHONPATH": str(Path(crmctl.__file__).parents[1])},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        first = web.server.count()
+
+        def kill(
+            _call: object, process: subprocess.Popen[bytes] = process, limit: int = first + at
+        ) -> None:
+            if web.server.count() >= limit:
+                process.kill()
+
+        web.server.before = kill
+        process.wait()
+        web.server.before = lambda _call: None
+    web.sync()
+    killed = web.files()
+    assert web.harness.found(web.root) == web.harness.expected()
+    web.reset()
+    web.sync()
+    assert web.files() == killed
 
 
 def test_a_read_that_breaks_off_and_goes_on_ends_in_the_same_bytes(web: Live) -> None:

@@ -403,8 +403,11 @@ def any_change(rng: random.Random, data: Any) -> Change:
         return Remove(path, rng.choice(at(data, path)))
     if kind == 2:
         return Set((*rng.choice(maps), rng.choice(["new", "a new", "zz: z"])), value)
-    if kind == 3:
-        system = rng.choice(["airtable", "gong", "mail", "zuora"])
+    system = rng.choice(["airtable", "gong", "mail", "zuora"])
+    sources = data.get("sources")
+    # An earlier change may have put something else into the place of the blocks.
+    blocks = sources is None or isinstance(sources, dict)
+    if kind == 3 and blocks and isinstance((sources or {}).get(system) or {}, dict):
         return Set(("sources", system, rng.choice(["id", "fresh"])), value)
     if kind == 4:
         return Unset(rng.choice(every))

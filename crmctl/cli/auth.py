@@ -89,7 +89,10 @@ def _list(current: Session, source: str, machine: Machine) -> None:
                 "what": setting.help,
             }
         )
-    current.out.records(tuple(rows[0]), rows)
+    current.out.records(tuple(rows[0]), rows, wrap=True)
+    if not machine.has(source):
+        first = next((row["setting"] for row in rows if row["needed"]), rows[0]["setting"])
+        current.out.say(f"nothing is set here yet: start with `crmctl auth {source} --set {first}`")
 
 
 def _test(current: Session, source: str, machine: Machine) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crmctl.cli.options import Commit, DryRun, Json
+from crmctl.cli.options import Commit, DryRun, Json, guards
 from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ def _carry(
 ) -> None:
     from crmctl.sync.carry import import_batch
 
-    report = import_batch(current.ws, batch, dry_run=dry_run, commit=commit, allow=set(allow or ()))
+    allowed = set(guards(allow))
+    report = import_batch(current.ws, batch, dry_run=dry_run, commit=commit, allow=allowed)
     if dry_run and not json:
         current.out.diff(report.plan.changes)
     if json:

@@ -192,7 +192,7 @@ def engagement(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Show who writes to whom: mail sent and received, and how long answers take.
+    """Show who writes to whom, and how long answers take.
 
     Hours are medians, from the first message that an answer answers. Automatic answers count for nothing. A contact
     counts for what he or she wrote, and for what was written to him or her.

@@ -50,6 +50,19 @@ Commit = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+GUARDS = ("empty", "changes")
+
+
+def guards(allow: list[str] | None) -> list[str]:
+    """The guards that a person lets pass. UsageError if one of them is none."""
+    from crmctl.model.errors import UsageError
+
+    for name in allow or ():
+        if name not in GUARDS:
+            raise UsageError(f"--allow: found {name!r}; allowed: {', '.join(GUARDS)}")
+    return allow or []
+
+
 def style(json: bool, csv: bool) -> str:
     """The output style that two flags ask for."""
     return "json" if json else "csv" if csv else ""

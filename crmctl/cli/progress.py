@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ Step = Callable[[str, int], None]
 @contextmanager
 def reading(systems: Sequence[str], *, shown: bool) -> Iterator[Step]:
     """Shows how many records each source gave so far; the result takes (source, how many more)."""
-    if not shown or not sys.stderr.isatty():
+    if not shown or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _system, _count: None
         return
     from rich.console import Console

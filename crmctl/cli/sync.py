@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crmctl.cli.options import Commit, DryRun, Json
+from crmctl.cli.options import Commit, DryRun, Json, guards
 from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
     from crmctl.sources.network import Network
     from crmctl.sources.source import Source
-    from crmctl.sync.live import SyncReport
+    from crmctl.sync.live import Outcome, SyncReport
     from crmctl.workspace.machine import Machine
     from crmctl.workspace.workspace import Workspace
 
@@ -32,9 +32,8 @@ def sync(
         typer.Option("--account", "-a", metavar="ACCOUNT", help="Write only these accounts."),
     ] = None,
     since: Annotated[
-        dt.datetime | None,
-        typer.Option("--since", metavar="DATE", formats=["%Y-%m-%d"], help="Read again from here."),
-    ] = None,
+        str, typer.Option("--since", metavar="DATE", help="Read again from here: a date, 30d, 6w.")
+    ] = "",
     full: Annotated[bool, typer.Option("--full", help="Read everything again.")] = False,
     allow: Annotated[
         list[str] | None,
@@ -56,16 +55,19 @@ def sync(
 
     Example: crmctl sync salesforce slack --commit
     """
+    from crmctl.cli.parse import day
     from crmctl.model.errors import UsageError
 
     if push and not commit:
         raise UsageError("--push sends commits, so it needs --commit")
-    start = since.replace(tzinfo=dt.UTC) if since else None
+    allowed = guards(allow)
     current = session(ctx)
+    begin = day(since, current.ws, past=True) if since else None
+    start = dt.datetime.combine(begin, dt.time(), dt.UTC) if begin else None
 
     def once() -> None:
         _once(
-            current, sources or [], account or [], start, allow or [],
+            current, sources or [], account or [], start, allowed,
             full=full, json=json, dry_run=dry_run, commit=commit, push=push,
         )  # fmt: skip
 
@@ -124,6 +126,8 @@ def _once(
         current.out.json(report.as_dict() | {"missing": missing})
     else:
         _tell(current, report)
+        for sentence in missing:
+            current.out.warn(sentence)
     if push and report.commit:
         current.out.say(one_line(send(ws.git)))
     _verdict(report, missing)
@@ -137,7 +141,7 @@ def _tell(current: Session, report: SyncReport) -> None:
     width = max((len(outcome.system) for outcome in report.outcomes), default=0)
     for outcome in report.outcomes:
         if not current.quiet:
-            out.line(f"{outcome.system:<{width}}  {outcome.counts()}")
+            out.line(f"{outcome.system:<{width}}  {_result(outcome)}")
         for note in outcome.notes:
             out.say(f"{outcome.system}: {note}")
         if not outcome.ok:
@@ -152,8 +156,23 @@ def _tell(current: Session, report: SyncReport) -> None:
         out.say(f"perhaps the same: {suggestion}")
     if report.commit:
         out.say(f"committed {report.commit[:12]}")
-    elif not report.dry_run:
+    elif not report.dry_run and out.verbose:
         out.changed(report.plan.changes)
+    elif not report.dry_run and report.plan.changes:
+        counts = report.plan.changes.summary().items()
+        told = ", ".join(f"{number} {word}" for word, number in counts if number)
+        out.say(f"{told}; nothing is committed, `git status` lists the files")
+
+
+def _result(outcome: Outcome) -> str:
+    """What a source gave; one that failed may have given something before."""
+    if outcome.guard:
+        return "left out"
+    if not outcome.error:
+        return outcome.counts()
+    tally = outcome.tally
+    some = tally.created or tally.updated or tally.unchanged or outcome.waiting or outcome.rejected
+    return f"{outcome.counts()}, then it failed" if some else "failed"
 
 
 def _verdict(report: SyncReport, missing: Sequence[str]) -> None:
@@ -162,16 +181,17 @@ def _verdict(report: SyncReport, missing: Sequence[str]) -> None:
 
     failed = [outcome for outcome in report.outcomes if outcome.error]
     guarded = [outcome for outcome in report.outcomes if outcome.guard]
-    count = len(failed) + len(missing)
+    count, all_ = len(failed) + len(missing), len(report.outcomes) + len(missing)
     if failed or missing:
-        sentence = f"{count} of {len(report.outcomes) + len(missing)} sources failed"
+        sentence = f"{count} of {all_} sources failed" if all_ > 1 else "the source failed"
         if failed and len(failed) == len(report.outcomes) and all(o.configuration for o in failed):
             raise ConfigError(sentence)
         if missing and not report.outcomes:
             raise ConfigError("; ".join(missing))
         raise PartialError(f"{sentence}; what arrived is kept")
     if guarded:
-        raise DecisionNeeded(f"{len(guarded)} sources were left out until a person decides")
+        which = ", ".join(outcome.system for outcome in guarded)
+        raise DecisionNeeded(f"left out until a person decides: {which}")
     if report.skipped or report.plan.held:
         raise PartialError("some files were left out; they are read again next time")
 
@@ -194,7 +214,7 @@ def _again_and_again(current: Session, once: Callable[[], None], seconds: int) -
 
 
 def sources(ctx: typer.Context, json: Json = False) -> None:
-    """List the live systems: set up or not, and how the last sync went.
+    """List the live systems, and how the last sync of each went.
 
     Example: crmctl sources
     """
@@ -213,13 +233,13 @@ def sources(ctx: typer.Context, json: Json = False) -> None:
             {
                 "source": system,
                 "set up": "yes" if machine.has(system) else "no",
-                "last": str(run.get("at", "")),
+                "last": f"{run['at'][:19]}Z" if run else "",
                 "result": str(run.get("error") or run.get("counts", "")),
                 "unmatched": str(sum(one.system == system for one in waiting) or ""),
                 "limits": limits,
             }
         )
-    current.out.records(tuple(rows[0]), rows, style="json" if json else "")
+    current.out.records(tuple(rows[0]), rows, style="json" if json else "", wrap=True)
 
 
 def make_network(current: Session, ws: Workspace) -> Network:

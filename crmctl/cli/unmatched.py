@@ -24,10 +24,10 @@ def unmatched(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """List what fits no account: its system, kind, id, date and company's domain.
+    """List what the systems gave that fits no account.
 
-    Nothing else of it is kept. It is read whole once an account claims it (`crmctl claim`), or once an account has
-    its domain.
+    Its system, kind, id, date and company's domain; nothing else of it is kept. It is read whole once an account
+    claims it (`crmctl claim`), or has its domain.
 
     Example: crmctl unmatched --system email
     """
@@ -55,9 +55,10 @@ def claim(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Give to an account what fits none: one record, one channel, or all of a domain.
+    """Give what fits no account to one.
 
-    The next sync reads it whole. A domain becomes one of the account's own.
+    One record, one channel, or all of a domain: the next sync reads it whole. A domain becomes one of the account's
+    own.
 
     Example: crmctl claim slack:C07ACME001 acme
     """

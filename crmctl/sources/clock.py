@@ -43,11 +43,11 @@ class Pace:
         self._rate, self._burst = rate, burst
         self._tokens = burst
         self._at: float | None = None
-        self._lock = threading.Lock()
+        self._one_at_a_time = threading.Lock()
 
     def delay(self, clock: Clock) -> float:
         """Take one token; the seconds to wait before it may be used."""
-        with self._lock:
+        with self._one_at_a_time:
             now = clock.monotonic()
             if self._at is not None:
                 self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)

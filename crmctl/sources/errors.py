@@ -18,6 +18,10 @@ class StatusError(SourceError):
         super().__init__(message)
 
 
+class TooLarge(SourceError):
+    """The system gave more bytes at once than we take."""
+
+
 class QuotaError(SourceError):
     """The system's allowance is used up: going on would only make it worse."""
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from crmctl.sources.clock import Pace
-from crmctl.sources.errors import AuthError, QuotaError, SourceError, StatusError
+from crmctl.sources.errors import AuthError, QuotaError, SourceError, StatusError, TooLarge
 from crmctl.sources.network import Network, checked_base, origin, resolved
 
 TRANSIENT = frozenset({408, 420, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 544})
@@ -297,7 +297,7 @@ class Door:
             piece = unzip.decompress(raw, cap - size + 1) if unzip else raw
             size += len(piece)
             if size > cap:
-                raise SourceError(
+                raise TooLarge(
                     f"{self.system} answered {named} with more than {cap >> 20} MB: refused"
                 )
             if self.network.clock.monotonic() - started > _DEADLINE:

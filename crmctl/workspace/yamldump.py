@@ -59,6 +59,8 @@ def dump_value(value: object, *, indent: int = 0, width: int = 100) -> str:
     Scalars and short lists of scalars stay on the line. Longer lists, lists of maps (one flow map
     an item) and maps start with a newline, two columns deeper than the key.
     """
+    if isinstance(value, str):
+        return dump_scalar(value)
     pad = "\n" + " " * (indent + 2)
     if isinstance(value, Mapping) and value:
         return "".join(
@@ -99,6 +101,8 @@ def dump_mapping(mapping: Mapping[str, object]) -> str:
 
 def quoted(text: str) -> str:
     """The text in double quotes on one line, with everything unprintable escaped."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return (
         '"'
         + "".join(

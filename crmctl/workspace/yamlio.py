@@ -141,12 +141,15 @@ def start_of(node: Node | None, key_path: Sequence[str | int]) -> int | None:
 
 def normal(value: Any) -> Any:
     """The value as load() returns it once dumped; EditRefused for what YAML cannot hold."""
+    if isinstance(value, str):
+        if not value.isprintable():
+            dump_scalar(value)
+        return str.__str__(value)
     if isinstance(value, Mapping):
         return {dump_key(key) and str.__str__(key): normal(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [normal(item) for item in value]
-    text = dump_scalar(value)
-    return str.__str__(value) if isinstance(value, str) else resolve(text)
+    return resolve(dump_scalar(value))
 
 
 def resolve(text: str) -> Any:

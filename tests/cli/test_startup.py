@@ -24,6 +24,12 @@ HEAVY = {
     "slugify",
     "rapidfuzz",
     "tldextract",
+    "tenacity",
+    "keyring",
+    "phonenumbers",
+    "cryptography",
+    "starlette",
+    "uvicorn",
 }
 PROFILE = "---\nname: {name}\nstage: customer\nowner: mira\narr: 1200.5\nrenewal: 2027-03-31\n---\nCold goods.\n"
 TASK = "---\ntitle: Call\nowner: mira\nstatus: open\ndue: 2026-12-01\n---\n"

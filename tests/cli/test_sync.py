@@ -201,3 +201,53 @@ def test_debug_tells_of_each_request_without_the_token(crm: Crm, notes: Notes) -
     result = crm("--debug", "sync")
     assert "GET /v1/notes" in result.err
     assert "grn_planted" not in result.err
+
+
+def test_watching_goes_on_after_a_failure_until_it_is_stopped(
+    crm: Crm, notes: Notes, monkeypatch: pytest.MonkeyPatch, workspace: Path
+) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", wait)
+    notes.fail([html(503)] * 6)
+    result = crm("sync", "--watch", "30")
+    assert result.code == 130
+    assert waits == [30, 30, 30]
+    assert "503" in result.err
+    assert list(workspace.glob("accounts/acme/interactions/*.md")), "the second round brought it"
+
+
+def test_reading_again_from_a_day_moves_no_mark(crm: Crm, notes: Notes, workspace: Path) -> None:
+    assert crm("sync", "--commit").code == 0
+    assert crm("sync", "--since", "2026-11-01").code == 0
+    assert Git(workspace).status() == {}
+    assert crm("sync", "--since", "yesterday-ish").code == 2
+
+
+def test_engagement_counts_mail(crm: Crm, notes: Notes, workspace: Path) -> None:
+    lines = [
+        {
+            "id": "email:1",
+            "at": "2026-11-10T09:00:00Z",
+            "type": "email",
+            "direction": "in",
+            "subject": "Seats?",
+        },
+        {
+            "id": "email:2",
+            "at": "2026-11-10T12:00:00Z",
+            "type": "email",
+            "direction": "out",
+            "subject": "Re: Seats?",
+        },
+    ]
+    folder = workspace / "accounts/acme/interactions"
+    folder.mkdir(exist_ok=True)
+    (folder / "2026.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = {row["contact"]: row for row in json.loads(crm("engagement", "acme", "--json").out)}
+    assert (found["all"]["sent"], found["all"]["received"]) == (1, 1)

@@ -18,7 +18,7 @@ from tests.live.harness import ACCOUNTS, Harness
 from tests.servers.base import Server
 from tests.servers.clock import FakeClock
 
-HTTP = ("salesforce", "supabase", "gong", "granola", "slack")
+HTTP = ("salesforce", "supabase", "gong", "granola", "slack", "gmail", "graph")
 SYSTEMS = (*HTTP, "email", "linkedin")
 
 
@@ -134,7 +134,8 @@ def open_live(
     def start(system: str) -> Live:
         harness: Harness = import_module(f"tests.live.{system}").HARNESS()
         if not entered:
-            settings_into(workspace, {system: harness.settings()} if harness.settings() else {})
+            settings = harness.settings()
+            settings_into(workspace, {harness.system: settings} if settings else {})
             make_accounts(workspace, crm)
         harness.__enter__()
         entered.append(harness)

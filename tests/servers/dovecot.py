@@ -16,18 +16,16 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
 import pytest
 
-from tests.servers.base import Call, Reply, Server
+from tests.servers.tokens import Tokens
 
 BINARY = "/usr/sbin/dovecot"
 PASSWORD = "s3cret words"
@@ -116,50 +114,6 @@ username_format = %u
 active_attribute = active
 active_value = true
 """
-
-
-class Tokens(Server):
-    """Says which access tokens count, and gives new ones for a refresh token that counts once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.users: dict[str, str] = {}
-        self.refresh: dict[str, str] = {}
-        self.down = False
-        self._made = 0
-
-    def handle(self, call: Call) -> Reply:
-        if call.path == "/token":
-            return self._token(call.form)
-        if self.down:
-            return Reply(401)
-        token = call.query.get("token", "")
-        known = token in self.users
-        return Reply(
-            body={"active": str(known).lower(), "username": self.users.get(token, "nobody")}
-        )
-
-    def give(self, user: str) -> str:
-        """An access token of this user."""
-        self._made += 1
-        token = f"access-token-{self._made:04}"
-        self.users[token] = user
-        return token
-
-    def give_refresh(self, user: str) -> str:
-        """A refresh token of this user, good for one use."""
-        self._made += 1
-        token = f"refresh-token-{self._made:04}"
-        self.refresh[token] = user
-        return token
-
-    def _token(self, form: dict[str, str]) -> Reply:
-        user = self.refresh.pop(form.get("refresh_token", ""), None)
-        if user is None or form.get("grant_type") != "refresh_token":
-            said = "Token has been expired or revoked."
-            return Reply(400, {"error": "invalid_grant", "error_description": said})
-        given = {"access_token": self.give(user), "refresh_token": self.give_refresh(user)}
-        return Reply(body={**given, "expires_in": 3599, "token_type": "Bearer"})
 
 
 class Dovecot:
@@ -321,62 +275,6 @@ class Mailbox:
             imap.create(f'"{folder}"')
 
 
-class Cutter:
-    """A TCP proxy that hangs up: on each connection after so many bytes from the server, None for never."""
-
-    def __init__(self, port: int, cuts: list[int | None]) -> None:
-        self._target, self._cuts = port, deque(cuts)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.connections = 0
-        self.bytes: list[int] = []
-        self._threads: list[Thread] = []
-
-    def __enter__(self) -> Self:
-        self._accepting = Thread(target=self._accept, daemon=True)
-        self._accepting.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in (self._accepting, *self._threads):
-            thread.join(5)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client = self._listener.accept()[0]
-            except OSError:
-                return
-            self.connections += 1
-            cut = self._cuts.popleft() if self._cuts else None
-            server = socket.create_connection(("127.0.0.1", self._target))
-            there = Thread(target=_pump, args=(client, server, None, []), daemon=True)
-            back = Thread(target=_pump, args=(server, client, cut, self.bytes), daemon=True)
-            self._threads += [there, back]
-            there.start()
-            back.start()
-
-
-def _pump(
-    source: socket.socket, target: socket.socket, cut: int | None, counted: list[int]
-) -> None:
-    passed = 0
-    with suppress(OSError):
-        while data := source.recv(4096):
-            piece = data if cut is None else data[: cut - passed]
-            target.sendall(piece)
-            passed += len(piece)
-            if cut is not None and passed >= cut:
-                break
-    counted.append(passed)
-    for end in (source, target):
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-    source.close()
-
-
 def missing() -> str:
     """Why there is no Dovecot to test with, "" if there is one."""
     if not os.access(BINARY, os.X_OK):
@@ -394,12 +292,6 @@ def shared() -> Dovecot:
     server = Dovecot().__enter__()
     atexit.register(server.__exit__, None, None, None)
     return server
-
-
-@pytest.fixture
-def dovecot() -> Dovecot:
-    """The shared Dovecot; each test makes mailboxes of its own."""
-    return shared()
 
 
 def _user(number: int) -> str:

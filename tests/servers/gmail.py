@@ -52,7 +52,7 @@ class Past:
 
 
 class Gmail(Server):
-    """``looping`` and ``empty`` are faults that last; ``most`` is how many messages a page has at most.
+    """``looping`` and ``empty`` are faults that last; ``most`` is how much a page has at most.
 
     ``spent`` counts quota units. History ids below ``forgotten`` are unknown.
     """
@@ -225,7 +225,7 @@ class Gmail(Server):
         if start < self.forgotten or start > self._history:
             return _error(404, "Requested entity was not found.", "notFound", "NOT_FOUND")
         kinds = {value for name, value in call.pairs if name == "historyTypes"}
-        size = min(int(call.query.get("maxResults", 100)), 500)
+        size = min(int(call.query.get("maxResults", 100)), self.most, 500)
         after = int(call.query.get("pageToken", start))
         begin = bisect.bisect_right(self.past, after, key=lambda past: past.id)
         some = [past for past in self.past[begin:] if not kinds or past.kind in kinds]

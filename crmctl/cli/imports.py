@@ -137,12 +137,22 @@ def email(
 
     Example: crmctl import email archive.mbox --commit
     """
+    from crmctl.model.identity import normal_email
     from crmctl.sources.mail_files import read
+    from crmctl.sync.claims import claims_of
     from crmctl.sync.interest import interest
+    from crmctl.workspace.machine import Machine
 
     current = session(ctx)
     ws = current.ws
-    batch = read(path, ws.config.sources.email, interest(ws))
+    mailbox = Machine().get("email", "user")
+    batch = read(
+        path,
+        ws.config.sources.email,
+        interest(ws),
+        own=[mailbox] if normal_email(mailbox) else [],
+        claims=claims_of(ws, "email"),
+    )
     _carry(current, batch, allow, json=json, dry_run=dry_run, commit=commit)
 
 

@@ -72,6 +72,7 @@ def is_shared_mailbox(address: str) -> bool:
     return address.partition("@")[0].lower() in SHARED_MAILBOXES
 
 
+@lru_cache(maxsize=65_536)
 def normal_email(text: str) -> str | None:
     """The form in which two spellings of one mailbox are equal; None if ``text`` is no address.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from crmctl.model.incoming import Batch, Rejected, Waiting
 from crmctl.sources import mail_imap_wire as wire
@@ -36,7 +37,11 @@ class Imap:
         self.state = f"{SYSTEM}-{slug(user, fallback='mailbox')}"
 
     def read(self, request: Request) -> Iterator[Chunk]:
-        """New mail since the mark ``{"folders": {name: {"uidvalidity", "last_uid", "modseq"}}}``, folder by folder."""
+        """New mail since the mark, folder by folder.
+
+        The mark is ``{"folders": {name: {"uidvalidity", "last_uid", "modseq"}}}``, with ``since`` in place of
+        ``modseq`` where the first read of a folder broke off.
+        """
         with self._session:
             yield from self._read(request)
 
@@ -98,7 +103,7 @@ class Imap:
         for found in (one for new in news for one in new.found):
             reading.take_in(found)
         if not request.first:
-            reading.look_back(able, [one for new in news for one in new.found])
+            reading.look_back(able, news)
         for new in news:
             name = new.folder.name
             if self._session.examine(new.folder).uidvalidity != new.opened.uidvalidity:
@@ -107,7 +112,7 @@ class Imap:
                 )
             for some in batches(new.found, AT_ONCE):
                 batch = reading.records(some, name)
-                done[name] = {"uidvalidity": new.opened.uidvalidity, "last_uid": some[-1].uid}
+                done[name] = new.mark_at(some[-1].uid)
                 if batch.records or batch.rejected:
                     yield Chunk(batch, _mark(done))
             done[name] = new.mark
@@ -116,7 +121,7 @@ class Imap:
     def _news(
         self,
         folders: Iterable[wire.Folder],
-        done: Mapping[str, Mapping[str, int]],
+        done: Mapping[str, Mapping[str, Any]],
         request: Request,
         notes: list[str],
     ) -> tuple[list[wire.Folder], list[News]]:
@@ -164,16 +169,19 @@ class _Reading:
         if found.message is not None:
             self._selection.add(found.message, found.thread)
 
-    def look_back(self, folders: Iterable[wire.Folder], found: Iterable[Found]) -> None:
-        """Take in the ancestors of what would otherwise seem to concern no customer: earlier reads met them."""
-        missing = self._selection.loose(one.message for one in found if one.message is not None)
-        for folder in folders:
-            if not missing:
-                return
-            self._mailbox.session.examine(folder)
-            for ancestor in list(self._mailbox.with_ids(missing)):
-                self.take_in(ancestor)
-                missing.discard(ancestor.message.id if ancestor.message else "")
+    def look_back(self, folders: Iterable[wire.Folder], news: Sequence[News]) -> None:
+        """Take in the ancestors of what would otherwise seem to concern no customer: earlier reads met them.
+
+        Never more than a read that does not break off knows: where one goes on, nothing before its beginning.
+        """
+        for since in {new.since for new in news}:
+            found = (one for new in news if new.since == since for one in new.found)
+            missing = self._selection.loose(one.message for one in found if one.message is not None)
+            for folder in folders if missing else ():
+                self._mailbox.session.examine(folder)
+                for ancestor in list(self._mailbox.with_ids(missing, since)):
+                    self.take_in(ancestor)
+                    missing.discard(ancestor.message.id if ancestor.message else "")
 
     def records(self, some: Sequence[Found], folder: str) -> Batch:
         """The records of some messages of the open folder, in their order."""
@@ -212,5 +220,5 @@ class _Reading:
         return small and (verdict.whole or message.made_up)
 
 
-def _mark(done: Mapping[str, Mapping[str, int]]) -> Mark:
+def _mark(done: Mapping[str, Mapping[str, Any]]) -> Mark:
     return {"folders": {name: dict(done[name]) for name in sorted(done)}}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from crmctl.model.incoming import Waiting
 from crmctl.sources import mail_imap_wire as wire
 from crmctl.sources.mail_imap_session import Opened, Session
-from crmctl.sources.mail_message import HEADERS, MADE_UP, Message, parse, parse_headers
+from crmctl.sources.mail_message import HEADERS, MADE_UP, Message, is_plain, parse, parse_headers
 
 _SKIPPED = frozenset({"\\junk", "\\trash", "\\drafts", "\\all"})
 _WINDOW = 50_000  # messages that one SEARCH looks at: its answer is one line, and a line has an end
@@ -42,12 +42,21 @@ class Found:
 
 @dataclass(slots=True)
 class News:
-    """A folder with new mail. ``mark`` is what its mark becomes once all of that is done."""
+    """A folder with new mail. ``mark`` is what its mark becomes once all of that is done.
+
+    ``since`` is how far back a read goes that has the folder's beginning still before it, None on all later ones.
+    """
 
     folder: wire.Folder
     opened: Opened
-    mark: dict[str, int]
-    found: list[Found] = field(default_factory=list)
+    mark: dict[str, Any]
+    since: dt.datetime | None
+    found: list[Found]
+
+    def mark_at(self, uid: int) -> dict[str, Any]:
+        """The folder's mark when everything up to this message is done."""
+        mark: dict[str, Any] = {"uidvalidity": self.opened.uidvalidity, "last_uid": uid}
+        return mark | ({"since": self.since.isoformat()} if self.since is not None else {})
 
 
 class Mailbox:
@@ -81,37 +90,40 @@ class Mailbox:
     def news(
         self,
         folder: wire.Folder,
-        known: Mapping[str, int] | None,
+        known: Mapping[str, Any] | None,
         since: dt.datetime,
         progress: Callable[[int], None],
     ) -> News | None:
         """What is new in a folder; None if nothing can be.
 
         ``known`` is the folder's mark. It stays as it is while there is no new mail, whatever else changes there.
-        Without one, or if the folder's numbers are new (UIDVALIDITY), everything from ``since`` on is news.
+        Without one, or if the folder's numbers are new (UIDVALIDITY), everything from ``since`` on is news; a read
+        that broke off in such a folder goes on as it began.
         """
         told = self.session.status(folder)
         modseq = told.get("HIGHESTMODSEQ", 0)
         same = known is not None and told.get("UIDVALIDITY") == known["uidvalidity"]
-        if known is not None and same and told.get("UIDNEXT") == known["last_uid"] + 1:
-            return None
-        if known is not None and same and modseq and modseq == known.get("modseq"):
-            return None
+        if known is not None and same and "since" not in known:
+            if told.get("UIDNEXT") == known["last_uid"] + 1:
+                return None
+            if modseq and modseq == known.get("modseq"):
+                return None
         opened = self.session.examine(folder)
-        same = known is not None and opened.uidvalidity == known["uidvalidity"]
-        last = known["last_uid"] if known is not None and same else 0
-        limit = None if same else since
+        limit: dt.datetime | None = since
+        last = 0
+        if known is not None and opened.uidvalidity == known["uidvalidity"]:
+            last = known["last_uid"]
+            limit = dt.datetime.fromisoformat(known["since"]) if "since" in known else None
         found: list[Found] = []
         for uids in batches(self._uids(opened, last, limit), AT_ONCE):
             found += self.heads(uids, limit)
             progress(len(uids))
-        if same and not found:
+        if limit is None and not found:
             return None
         newest = max([last, opened.uidnext - 1, *(one.uid for one in found[-1:])])
         mark = {"uidvalidity": opened.uidvalidity, "last_uid": newest}
-        return News(
-            folder, opened, mark | ({"modseq": opened.modseq} if opened.modseq else {}), found
-        )
+        mark |= {"modseq": opened.modseq} if opened.modseq else {}
+        return News(folder, opened, mark, limit, found)
 
     def _uids(self, opened: Opened, last: int, since: dt.datetime | None) -> list[int]:
         """UIDs above ``last``. What ``n:*`` finds always has the newest message in it, so that is looked at again.
@@ -160,17 +172,15 @@ class Mailbox:
                 except ValueError as error:
                     yield one.uid, str(error)
 
-    def with_ids(self, ids: Collection[str]) -> Iterator[Found]:
-        """The headers of the messages of the open folder that have one of these Message-IDs."""
-        for some in batches(sorted(ids), _IDS_AT_ONCE):
+    def with_ids(self, ids: Collection[str], since: dt.datetime | None = None) -> Iterator[Found]:
+        """The headers of the messages of the open folder that have one of these Message-IDs, from ``since`` on."""
+        for some in batches(sorted(filter(is_plain, ids)), _IDS_AT_ONCE):
             keys = [f"HEADER MESSAGE-ID {wire.quoted(id)}" for id in some]
             # OR takes two keys, no more.
-            for found in self._heads_of(
-                self.session.search("OR " * (len(keys) - 1) + " ".join(keys))
-            ):
-                if (
-                    found.message is not None and found.message.id in ids
-                ):  # SEARCH finds parts of ids too
+            uids = self.session.search("OR " * (len(keys) - 1) + " ".join(keys))
+            for found in self._heads_of(uids, since):
+                # SEARCH finds parts of ids too.
+                if found.message is not None and found.message.id in ids:
                     yield found
 
     def waiting(self, wanted: Mapping[str, Waiting]) -> Iterator[Message]:
@@ -187,9 +197,9 @@ class Mailbox:
             if isinstance(message, Message) and message.id in wanted:
                 yield message
 
-    def _heads_of(self, uids: Sequence[int]) -> Iterator[Found]:
+    def _heads_of(self, uids: Sequence[int], since: dt.datetime | None = None) -> Iterator[Found]:
         for some in batches(uids, AT_ONCE):
-            yield from self.heads(some)
+            yield from self.heads(some, since)
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -99,6 +99,11 @@ def parse_headers(raw: bytes, *, received: dt.datetime | None = None, size: int 
     return _message(_parsed(top, whole=False), top, received, None, size or len(raw))
 
 
+def is_plain(id: str) -> bool:
+    """Whether an id is one that can be kept, and asked for, as it is."""
+    return _PLAIN_ID.fullmatch(id) is not None
+
+
 def trimmed(raw: bytes) -> bytes:
     """A message without what files put before it: a byte order mark, a ``From`` line of an mbox."""
     raw = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
@@ -134,7 +139,7 @@ def _message(
     date = moment(head.first("Date"))
     return Message(
         id=_id(stated, head, beginning),
-        made_up=not _PLAIN_ID.fullmatch(stated),
+        made_up=not is_plain(stated),
         references=_references(head, stated),
         senders=senders,
         to=head.addresses("To") or head.addresses("Bcc"),
@@ -177,7 +182,7 @@ class _Headers:
 
 
 def _id(stated: str, head: _Headers, beginning: bytes) -> str:
-    if _PLAIN_ID.fullmatch(stated):
+    if is_plain(stated):
         return stated
     if stated:
         return f"{MADE_UP}{sha256(stated.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"

@@ -157,10 +157,3 @@ def _nobodys_business() -> Iterator[bytes]:
 
 
 HARNESS = EmailHarness
-
-
-def sample() -> EmailHarness:
-    """A mailbox with nice letters, for trying things out by hand; it ends with the process."""
-    harness = EmailHarness().__enter__()
-    harness.fill(30)
-    return harness

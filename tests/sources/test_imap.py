@@ -122,6 +122,14 @@ def test_a_thread_is_recognised_by_what_an_earlier_read_met(reader: Reader, box:
     assert known(reader.read()) == ["m2@acme.example"]
 
 
+def test_no_reference_is_too_odd_to_be_looked_for(reader: Reader, box: Mailbox) -> None:
+    reader.read()
+    odd = 'References: <größe@x> <a"b\\c@x> <\x07@x> <' + "y" * 300 + "> <{5}> <*>\r\n"
+    box.add(mail(1, "bo@gmail.com", extra=odd))
+    box.add(mail(2))
+    assert known(reader.read()) == ["m2@acme.example"]
+
+
 def test_a_copy_in_another_folder_counts_once(reader: Reader, box: Mailbox) -> None:
     box.add(mail(1))
     box.add(mail(1), "Clients")
@@ -248,6 +256,22 @@ def test_huge_mail_is_known_by_its_headers_alone(reader: Reader, box: Mailbox) -
     (event,) = events(reader.read())
     assert event.fields["subject"] == "Renewal"
     assert "text" not in event.fields
+
+
+def test_a_first_read_that_broke_off_goes_on_as_it_began(reader: Reader, box: Mailbox) -> None:
+    """Old mail and strangers are judged as if it had never broken off."""
+    box.add_all([(mail(n), day(0)) for n in range(210)])
+    box.add(mail(500), at=SINCE - dt.timedelta(days=9))
+    box.add(mail(600, "bo@gmail.com", extra="References: <m500@acme.example>\r\n"), at=day(1))
+    box.add(mail(601, "bo@gmail.com", extra="References: <m3@acme.example>\r\n"), at=day(1))
+    first = next(iter(reader.source().read(reader.request())))
+    whole = [*events(first.batch), *events(reader.read())[200:]]
+    complete = reader.mark
+    reader.mark = first.mark or {}
+    assert reader.mark["folders"]["INBOX"]["since"] == SINCE.isoformat()
+    assert [*events(first.batch), *events(reader.read())] == whole
+    assert whole[-1].id == "m601@acme.example"
+    assert reader.mark == complete
 
 
 def test_many_messages_come_in_steps_that_can_be_kept(reader: Reader, box: Mailbox) -> None:

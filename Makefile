@@ -3,13 +3,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test bench lint format docs schemas lock clean
+.PHONY: help demo sandbox test bench lint format docs schemas lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 demo: .venv/.installed ## walk through crmctl in a workspace made for the purpose
 	$(BIN)/python docs/demo.py
+
+sandbox: .venv/.installed ## all live systems as local doubles, to try a sync on (ARGS=--try walks through)
+	$(BIN)/python -m tests.servers.sandbox $(ARGS)
 
 test: lint ## format check, lint, types and all tests
 	$(BIN)/python -m pytest -n auto --dist=loadscope -rs

@@ -89,7 +89,9 @@ def _list(current: Session, source: str, machine: Machine) -> None:
                 "what": setting.help,
             }
         )
-    current.out.records(tuple(rows[0]), rows, wrap=True)
+    people = ("setting", "value", "needed", "what")
+    current.out.records(tuple(rows[0]), rows, people=people, wrap=True)
+    current.out.say(f"each may stand in the environment, such as {rows[0]['variable']}")
     if not machine.has(source):
         first = next((row["setting"] for row in rows if row["needed"]), rows[0]["setting"])
         current.out.say(f"nothing is set here yet: start with `crmctl auth {source} --set {first}`")

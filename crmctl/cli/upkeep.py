@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +27,7 @@ def conflicts(
 
     Example: crmctl conflicts acme
     """
+    from crmctl.render.terminal import said
     from crmctl.sync.conflicts import conflicts as find
     from crmctl.workspace import resolve
 
@@ -38,22 +38,13 @@ def conflicts(
     if current.out.people and not shape:
         sections: dict[str, list[tuple[str, str, str]]] = {}
         for one in found:
-            stated = "; ".join(f"{who} says {_said(value)}" for who, value in one["stated"].items())
+            stated = "; ".join(f"{who} says {said(value)}" for who, value in one["stated"].items())
             sections.setdefault(one["ref"], []).append((one["field"], one["state"], stated))
         current.out.sections(sections)
     else:
         current.out.records(("path", "field", "state", "holds", "stated"), found, style=shape)
     if not found and not (json or csv):
         current.out.say("no conflicts")
-
-
-def _said(value: Any) -> str:
-    """A value as a sentence has it."""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_said, value))
-    if isinstance(value, Mapping):
-        return " ".join(f"{name}={_said(part)}" for name, part in value.items())
-    return str(value)
 
 
 def dupes(

@@ -42,7 +42,8 @@ class Incoming:
     ``kind`` is one of `RECORD_KINDS`; an ``event`` becomes a line of traffic, an ``interaction`` a file.
     ``fields`` holds crmctl's field names; an absent key is no statement, None clears what the system said before.
     ``account`` names the account it belongs to, ``people`` the contacts it concerns (with their role, if any),
-    ``primary`` the main one of them, ``links`` further fields that hold another record (``reports_to``, ``parent``, ``deal``).
+    ``primary`` the main one of them, ``links`` further fields that hold another record (``reports_to``, ``parent``,
+    ``deal``).
     ``at`` dates events, interactions and tasks. ``origin`` is where it came from, for reports (``Account.json:3``).
     What a system only mentions, such as somebody who was on a call, neither ``waits`` for an account that fits nor,
     if the team wants known people alone, ``creates`` a file.

@@ -188,10 +188,12 @@ def print_page(out: Output, page: dict[str, Any]) -> None:
 
 
 def _source(entry: dict[str, Any]) -> str:
+    from crmctl.render.terminal import said
+
     others = entry.get("others")
     if not others:
         return str(entry["source"])
-    return f"{entry['source']} ({', '.join(f'{s} says {v}' for s, v in others.items())})"
+    return f"{entry['source']} ({', '.join(f'{s} says {said(v)}' for s, v in others.items())})"
 
 
 def print_stage(out: Output, profile: Record, *, json: bool) -> None:

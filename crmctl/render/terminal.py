@@ -106,7 +106,7 @@ class Output:
             return
         shown = people if people and self.people and not style else columns
         cells = (
-            [value if type(value) is str else _cell(value) for value in map(row.get, shown)]
+            [value if type(value) is str else said(value) for value in map(row.get, shown)]
             for row in rows
         )
         self.table(shown, cells, style=style, wrap=wrap)
@@ -298,7 +298,7 @@ def _readable(cell: str) -> str:
     return f"{cell[:10]} {cell[11:16]}" if _TIME.fullmatch(cell) else cell
 
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 def _numeric(cell: str) -> bool:
@@ -308,7 +308,8 @@ def _numeric(cell: str) -> bool:
     )
 
 
-def _cell(value: Any) -> str:
+def said(value: Any) -> str:
+    """A value as people read it in a table or a sentence."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -316,9 +317,9 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(_cell(item) for item in value)
+        return ", ".join(said(item) for item in value)
     if isinstance(value, Mapping):
-        return " ".join(f"{k}={_cell(v)}" for k, v in value.items())
+        return " ".join(f"{k}={said(v)}" for k, v in value.items())
     from crmctl.workspace.index import plain
 
     return str(plain(value))

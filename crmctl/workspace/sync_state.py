@@ -5,6 +5,7 @@ So a fresh clone goes on where the last run ended, and a reverted commit is read
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from crmctl.model.errors import DamagedFile, Problem
 from crmctl.workspace import files, paths, yamldump, yamlio
 
-_HEAD = "# How far crmctl has read this source. Written by crmctl; delete the file to have everything read again.\n"
+_HEAD = "# How far crmctl has read this source, written by crmctl. `crmctl sync --full` reads everything again.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +32,47 @@ def load(root: Path, source: str) -> State:
     raw = files.read(root, path)
     if raw is None:
         return State()
-    data = yamlio.load(raw.decode("utf-8", "replace"), path=path)
+    data = _parsed(raw.decode("utf-8", "replace"), path)
     if data is None:
         return State(raw=raw)
     mark = data.get("mark") or {} if isinstance(data, dict) else None
     claims = data.get("claims") or {} if isinstance(data, dict) else None
     if not isinstance(mark, dict) or not isinstance(claims, dict):
-        message = "must hold maps `mark` and `claims`; delete it to have everything read again"
+        message = (
+            "must hold maps `mark` and `claims`; restore it with git, or delete it and sync again"
+        )
         raise DamagedFile([Problem(path, 1, "", message, "type")])
     return State(mark, {str(key): str(slug) for key, slug in claims.items()}, raw)
 
 
 def dump(state: State) -> bytes:
     """The file of a state; the same state gives the same bytes."""
-    parts = {name: part for name, part in (("mark", state.mark), ("claims", state.claims)) if part}
-    return (_HEAD + yamldump.dump_mapping(_sorted(parts))).encode()
+    parts = _sorted(
+        {n: part for n, part in (("mark", state.mark), ("claims", state.claims)) if part}
+    )
+    text = _HEAD + yamldump.dump_mapping(parts)
+    if len(text.encode()) > yamlio.MAX_BYTES or _size(parts) > yamlio.MAX_NODES:
+        text = f"{_HEAD}{json.dumps(parts, ensure_ascii=False, indent=1)}\n"
+    return text.encode()
+
+
+def _parsed(text: str, path: str) -> Any:
+    """The data of a state file. One that is too much for our YAML, as of thousands of channels, is in JSON."""
+    whole = text.removeprefix(_HEAD)
+    if not whole.startswith("{"):
+        return yamlio.load(text, path=path)
+    try:
+        return json.loads(whole)
+    except (ValueError, RecursionError):
+        message = "is no whole JSON; delete it to have everything read again"
+        raise DamagedFile([Problem(path, 1, "", message, "json")]) from None
+
+
+def _size(value: Any) -> int:
+    """How many values and keys there are, as the YAML reader counts them."""
+    if isinstance(value, Mapping):
+        return 1 + sum(1 + _size(part) for part in value.values())
+    return 1 + (sum(map(_size, value)) if isinstance(value, list) else 0)
 
 
 def _sorted(value: Any) -> Any:

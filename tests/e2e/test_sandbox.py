@@ -19,6 +19,8 @@ from crmctl.workspace import yamlio
 from tests.e2e.conftest import PROJECT, git
 from tests.servers import dovecot, postgres
 
+TEXT = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
 
 class Walked(NamedTuple):
     """The folder of a sandbox, and what each command of its tour printed, in order."""
@@ -88,6 +90,10 @@ def test_what_was_claimed_is_read_then(walked: Walked) -> None:
     assert git(walked.folder / "customers", "log", "-1", "--format=%s").startswith("Sync slack: ")
 
 
+def test_a_list_is_said_in_words(walked: Walked) -> None:
+    assert "person says hollisvane.example; sales" in walked.all("conflicts hollis-vane-freight")[0]
+
+
 def test_the_credentials_are_ones_own_and_outside_of_the_workspace(walked: Walked) -> None:
     assert (walked.folder / "credentials.yaml").stat().st_mode & 0o777 == 0o600
     secrets = {
@@ -99,6 +105,26 @@ def test_the_credentials_are_ones_own_and_outside_of_the_workspace(walked: Walke
     assert secrets
     files = [p for p in (walked.folder / "customers").rglob("*") if p.is_file()]
     assert not any(secret.encode() in file.read_bytes() for file in files for secret in secrets)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/sync.md"])
+def test_the_pages_show_what_the_sandbox_prints(
+    walked: Walked, systems: set[str], page: str
+) -> None:
+    if systems != SYSTEMS.keys():
+        pytest.skip("the pages show all systems")
+    shown = [
+        (command, without_ids(said))
+        for block in TEXT.findall((PROJECT / page).read_text("utf-8"))
+        for command, said in re.findall(r"^\$ crmctl (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+    ]
+    assert len(shown) > 1
+    for command, said in shown:
+        assert said in [without_ids(one) for one in walked.all(command)], command
+
+
+def without_ids(said: str) -> str:
+    return re.sub(r"^committed .*$", "committed", said, flags=re.MULTILINE).strip()
 
 
 def test_nothing_goes_on_running(walked: Walked) -> None:

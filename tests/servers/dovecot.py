@@ -161,7 +161,7 @@ class Dovecot:
             for path in (self.home, *self.home.rglob("*")):
                 os.chown(path, user, group)
             quiet |= {"user": user, "group": group, "extra_groups": []}
-        self._process = subprocess.Popen(command, **quiet)
+        self._process = subprocess.Popen(command, start_new_session=True, **quiet)
 
     def __exit__(
         self,

@@ -66,7 +66,7 @@ class Cluster:
         for setting in _SETTINGS:
             command += ["-c", setting]
         with (self.folder / "log").open("wb") as log:
-            self._server = subprocess.Popen(command, stderr=log, **self._as)
+            self._server = subprocess.Popen(command, stderr=log, start_new_session=True, **self._as)
         try:
             self._wait()
         except BaseException:

@@ -126,6 +126,7 @@ class Bench:
         listed, target = self.folder / "pages.json", self.folder / "plain"
         listed.write_text(json.dumps(pages))
         shutil.rmtree(target, ignore_errors=True)
+        os.sync()
         command = [
             sys.executable,
             str(HERE / "pages.py"),
@@ -161,6 +162,7 @@ def main() -> None:
         for number in range(options.rounds):
             bench.fresh()
             server.calls.clear()
+            os.sync()  # neither is to wait for what was written before it
             ours = bench.crmctl("sync", "salesforce")
             paged, wrote = bench.floor()
             ratios.append(ours / (paged + wrote))

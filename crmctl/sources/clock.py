@@ -26,14 +26,21 @@ class Clock(Protocol):
 class RealClock:
     """The machine's own clock."""
 
+    def __init__(self) -> None:
+        self._over = threading.Event()
+
     def monotonic(self) -> float:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        self._over.wait(seconds)
 
     def time(self) -> float:
         return time.time()
+
+    def stop(self) -> None:
+        """End every wait, those to come too."""
+        self._over.set()
 
 
 class Pace:

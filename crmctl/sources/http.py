@@ -251,20 +251,33 @@ class Door:
             with self._lock:
                 self.requests += 1
             started = network.clock.monotonic()
-            request = network.client.build_request(
-                method,
-                target,
-                params=_listed(params),
-                json=json,
-                data=dict(form) if form is not None else None,
-                headers={**self._headers(), **(headers or {})},
-            )
+            mine = {**self._headers(), **(headers or {})}
             try:
-                response = network.client.send(request, stream=True)
-                try:
-                    body = self._body(response, started, cap, named)
-                finally:
-                    response.close()
+                request = network.client.build_request(
+                    method,
+                    target,
+                    params=_listed(params),
+                    json=json,
+                    data=dict(form) if form is not None else None,
+                    headers=mine,
+                )
+                with network.within(_DEADLINE):
+                    response = network.client.send(request, stream=True)
+                    try:
+                        body = self._body(response, started, cap, named)
+                    finally:
+                        response.close()
+            except httpx.InvalidURL:
+                raise SourceError(
+                    f"{self.system} names an address that cannot be asked: refused"
+                ) from None
+            except (UnicodeEncodeError, httpx.LocalProtocolError) as error:
+                if isinstance(error, UnicodeEncodeError) or "Illegal header" in str(error):
+                    raise AuthError(
+                        f"{self.system}: a token has a line end or an odd character in it: set it anew with "
+                        f"`crmctl auth {self.system.lower()}`"
+                    ) from None
+                raise _TryAgain(f"did not answer ({type(error).__name__})") from None
             except (httpx.TransportError, zlib.error) as error:
                 network.tell(f"{self.system} {named}: {type(error).__name__}")
                 raise _TryAgain(f"did not answer ({type(error).__name__})") from None
@@ -290,11 +303,11 @@ class Door:
             raise SourceError(
                 f"{self.system} answered {named} in an encoding that nobody asked for: refused"
             )
-        unzip = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+        unzip = _Unzip() if encoding == "gzip" else None
         held: list[bytes] = []
         size = 0
         for raw in response.iter_raw():
-            piece = unzip.decompress(raw, cap - size + 1) if unzip else raw
+            piece = unzip.piece(raw, cap - size + 1) if unzip else raw
             size += len(piece)
             if size > cap:
                 raise TooLarge(
@@ -303,12 +316,34 @@ class Door:
             if self.network.clock.monotonic() - started > _DEADLINE:
                 raise _TryAgain(f"took longer than {_DEADLINE:.0f} seconds")
             held.append(piece)
-        if unzip is not None and not unzip.eof and size:
+        if unzip is not None and not unzip.whole:
             raise _TryAgain("broke off in the middle of an answer")
         return b"".join(held)
 
     def _words(self, answer: Answer) -> str:
         return self.network.clean(f"{answer.status}, {self._explain(answer)}".rstrip(", "))
+
+
+class _Unzip:
+    """A gzip body, which may be several streams one behind the other."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+        self.whole = True
+
+    def piece(self, raw: bytes, most: int) -> bytes:
+        """What ``raw`` holds, no more than ``most`` bytes of it."""
+        found: list[bytes] = []
+        while raw and most > 0:
+            if self._stream.eof:
+                if raw[:1] != b"\x1f":
+                    break  # padding
+                self._stream = zlib.decompressobj(wbits=31)
+            found.append(self._stream.decompress(raw, most))
+            most -= len(found[-1])
+            raw = self._stream.unused_data
+            self.whole = self._stream.eof
+        return b"".join(found)
 
 
 def verdict(answer: Answer) -> Verdict:
@@ -327,7 +362,7 @@ def retry_after(answer: Answer, now: float | None = None) -> float | None:
     stated = answer.headers.get("retry-after", "").strip()
     if not stated:
         return None
-    if stated.replace(".", "", 1).isdigit():
+    if stated.isascii() and stated.replace(".", "", 1).isdigit():
         return float(stated)
     try:
         then = parsedate_to_datetime(stated).timestamp()

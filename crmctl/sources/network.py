@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 AGENT = "crmctl"
 _CONNECT, _IDLE = 10.0, 30.0  # seconds to connect, and between two bytes
+_LOOKED_AT = 64 << 10  # characters of a text from outside, of which a sentence takes a few hundred
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -47,6 +50,8 @@ class Network:
     _client: httpx.Client | None = None
     _started: float = -1.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _ends: threading.local = field(default_factory=threading.local)
+    _closed: bool = False
 
     def __post_init__(self) -> None:
         self._started = self.clock.monotonic()
@@ -56,14 +61,30 @@ class Network:
         """Seconds left of the budget; below 0 when it is spent."""
         return self.budget - (self.clock.monotonic() - self._started)
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """What this thread sends and receives meanwhile must be done in that time."""
+        self._ends.at = self.clock.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._ends.at = math.inf
+
+    def _left_here(self) -> float:
+        return float(getattr(self._ends, "at", math.inf)) - self.clock.monotonic()
+
     @property
     def client(self) -> httpx.Client:
         """The connection pool. It follows no redirect, reads no proxy password, and decodes no body by itself."""
         with self._lock:
+            if self._closed:
+                raise SourceError("the run was stopped")
             if self._client is None:
                 import logging
 
                 import httpx
+
+                from crmctl.sources import deadline
 
                 for name in ("httpx", "httpcore"):  # they log whole addresses
                     logging.getLogger(name).setLevel(logging.WARNING)
@@ -73,22 +94,30 @@ class Network:
                     follow_redirects=False,
                     verify=_trusted(),
                 )
+                deadline.bind(self._client, self._left_here)
             return self._client
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Let go of the connections; whoever still waits or reads ends now."""
+        stop = getattr(self.clock, "stop", None)  # a clock of a test has nothing to end
+        if stop is not None:
+            stop()
         with self._lock:
+            self._closed = True
             if self._client is not None:
                 self._client.close()
                 self._client = None
 
     def hide(self, *secrets: str) -> None:
         """Blank these wherever a sentence or a log line goes out."""
-        self.secrets |= {secret for secret in secrets if secret}
+        with self._lock:
+            # A new set: another thread may be looking through the old one.
+            self.secrets = self.secrets | {secret for secret in secrets if secret}
 
     def clean(self, text: str, limit: int = 300) -> str:
         """Text from outside as part of a sentence: one line, no secret."""
-        return redact(one_line(text, limit), self.secrets)
+        # Before the cut, which could leave half of one, and behind it, as one line may show what several hid.
+        return redact(one_line(redact(text[:_LOOKED_AT], self.secrets), limit), self.secrets)
 
     def tell(self, line: str) -> None:
         """One line for the log."""

@@ -131,7 +131,7 @@ def import_batch(
         if made.changes:
             ws.apply(made.changes, run)
             report.run_id = run.id
-        unmatched.update(ws.state_dir, made.unmatched, made.placed)
+        unmatched.update(ws.state_dir, made.unmatched, made.settled(report.skipped))
         if commit:
             report.commit = commit_run(ws, run, f"Import from {batch.system}", made.changes, ours)
             if report.commit:

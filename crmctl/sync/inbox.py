@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError
 from crmctl.model.incoming import Batch
-from crmctl.sync.gather import Gathered, request_for
+from crmctl.sync.gather import Gathered, claim, request_for, state_of
 from crmctl.sync.live import take_in
-from crmctl.workspace import sync_state
 
 if TYPE_CHECKING:
     from crmctl.sources.source import Source
@@ -82,7 +81,12 @@ class Inbox:
         while True:
             found = self._next(0.2)
             if found:
-                self._carry(found)
+                try:
+                    self._carry(found)
+                except Exception as error:  # noqa: BLE001  without its worker every later delivery would be lost
+                    self._tell(
+                        f"{len(found)} deliveries are left to the next sync ({type(error).__name__})"
+                    )
             elif stop.is_set():
                 return
 
@@ -119,9 +123,19 @@ class Inbox:
         request = request_for(ws, source)
         batch = Batch(system, partial=True)
         for delivery in deliveries:
-            batch.add(delivery.read(source, request))
+            try:
+                batch.add(delivery.read(source, request))
+            except CrmError:
+                raise
+            except Exception as error:  # noqa: BLE001  an odd one must cost neither the others nor the worker
+                self._tell(
+                    f"{system} sent something that crmctl cannot read ({type(error).__name__}); "
+                    "it is left to the next sync"
+                )
         batch.partial = True
-        return Gathered(source, sync_state.load(ws.root, source.state), batch)
+        state = state_of(ws, source)
+        claim(batch, state.claims)
+        return Gathered(source, state, batch)
 
     def _again(self, deliveries: list[Delivery], error: CrmError) -> None:
         """Try later what could not be carried now; in the end leave it to the next sync."""

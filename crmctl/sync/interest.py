@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from crmctl.model.identity import is_free_mail, normal_email, registrable_domain
 from crmctl.model.incoming import Batch
 from crmctl.sources.source import Interest
-from crmctl.sync.known import load, only_one
+from crmctl.sync.known import Known, load, only_one
 
 if TYPE_CHECKING:
     from crmctl.workspace.workspace import Workspace
 
 
-def interest(ws: Workspace, batches: Iterable[Batch] = ()) -> Interest:
+def interest(ws: Workspace, batches: Iterable[Batch] = (), known: Known | None = None) -> Interest:
     """The customers of the workspace and those that ``batches``, not yet written, tell of.
 
     A domain or an address that several accounts have says nothing. What is not written yet has no folder:
-    its account is named by the domain.
+    its account is named by the domain. ``known`` is what `known_for` gave, if it was asked before.
     """
-    known = load(ws.root, ws.ranking, {"contact"})
+    known = known or known_for(ws)
     domains = {domain: set(refs) for domain, refs in known.domains.items()}
     emails = {
         address: {ref.partition("/")[0] for ref in refs} for address, refs in known.emails.items()
@@ -45,6 +45,11 @@ def interest(ws: Workspace, batches: Iterable[Batch] = ()) -> Interest:
         frozenset(ours),
         frozenset(known.records["account"]),
     )
+
+
+def known_for(ws: Workspace) -> Known:
+    """The files that tell whose traffic concerns us."""
+    return load(ws.root, ws.ranking, {"contact"})
 
 
 def _account(fields: Any, domains: dict[str, set[str]]) -> None:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from crmctl.model.incoming import RECORD_KINDS
 from crmctl.sync import unmatched
-from crmctl.sync.carry import commit_run, split, without
+from crmctl.sync.carry import commit_run, without
 from crmctl.sync.draft import Tally
 from crmctl.sync.gather import Gathered, marks
 from crmctl.sync.known import load_for
 from crmctl.sync.plan import Plan, plan
 from crmctl.sync.removed import Removed
-from crmctl.workspace import paths, sync_state
+from crmctl.workspace import gitdir, paths, runs, sync_state
 from crmctl.workspace.sync_state import State
 
 if TYPE_CHECKING:
     from crmctl.sync.guards import Guard
     from crmctl.workspace.workspace import Workspace
+
+_STATES = f"{paths.ACCOUNTS}/_state/"
 
 
 @dataclass(slots=True)
@@ -121,23 +123,61 @@ def take_in(
         made, stopped = _plan(ws, gathered, allow, accounts)
         report = _report(gathered, made, stopped, dry_run=False)
         ours: set[str] = set()
+        apart: set[str] = set()
         if commit:
-            ours, report.skipped = split(ws, made)
+            ours, report.skipped, apart = _earlier(ws, made, gathered)
             made.changes = without(made.changes, report.skipped)
         if keep_marks:
             _add_states(ws, gathered, made, stopped, set(report.skipped))
-        if commit:
-            # The marks too: an earlier run that was not committed has left its own.
-            ours |= ws.uncommitted([paths.state(one.source.state) for one in gathered])[0]
+        apart &= ours | set(made.changes.paths)
+        # What waits is noted before a mark passes it, and what has its place is taken out behind that.
+        unmatched.update(ws.state_dir, made.unmatched, ())
         if made.changes:
             ws.apply(made.changes, run)
             report.run_id = run.id
-        unmatched.update(ws.state_dir, made.unmatched, made.placed | _opened(ws, gathered))
+        unmatched.update(ws.state_dir, (), made.settled(report.skipped) | _opened(ws, gathered))
         if commit:
             what = f"Sync {', '.join(one.system for one in gathered)}"
-            report.commit = commit_run(ws, run, what, made.changes, ours)
+            report.commit = commit_run(ws, run, what, without(made.changes, apart), ours - apart)
             report.run_id = run.id if report.commit else report.run_id
+            _tell_apart(report, gathered, apart)
     return report
+
+
+def _earlier(
+    ws: Workspace, made: Plan, gathered: Sequence[Gathered]
+) -> tuple[set[str], list[str], set[str]]:
+    """For a commit: what else goes with it, the files that a person is editing, and the marks that stay out of it.
+
+    All that earlier syncs wrote and nobody committed goes with it, or their marks would be ahead of their data. Where a
+    person has edited some of that since, the marks stay out, as does one in whose file a person has changed something.
+    """
+    here = gitdir.locate(ws.root).worktree
+    left = {
+        path
+        for journal in runs.journals(ws.state_dir)
+        if not journal.commit and journal.worktree == here and _is_sync(journal.run.command)
+        for path in journal.hashes()
+    }
+    marks_now = {paths.state(one.source.state) for one in gathered}
+    ours, theirs = ws.uncommitted({*made.paths, *made.changes.paths, *left, *marks_now})
+    theirs = {path for path in theirs if (ws.root / path).exists() or path not in marks_now}
+    states = marks_now | {path for path in left if path.startswith(_STATES)}
+    skipped = sorted(path for path in theirs if made.changes.get(path) is not None)
+    return ours, skipped, states if theirs & (left - states) else theirs & states
+
+
+def _is_sync(command: str) -> bool:
+    return command.partition(" ")[0] == "sync"
+
+
+def _tell_apart(report: SyncReport, gathered: Sequence[Gathered], apart: Collection[str]) -> None:
+    for one, outcome in zip(gathered, report.outcomes, strict=True):
+        path = paths.state(one.source.state)
+        if path in apart:
+            outcome.notes.append(
+                f"{path} is not committed, as a file has an edit of yours that is not committed either"
+            )
 
 
 def _opened(ws: Workspace, gathered: Sequence[Gathered]) -> set[tuple[str, str, str]]:
@@ -178,7 +218,7 @@ def _add_states(
     skipped: Collection[str],
 ) -> None:
     """Move the marks of the sources whose every record has its place now; the others are read again."""
-    held = made.held | {s for path in skipped for s in made.touched.get(path, ())}
+    held = made.waits_for(skipped)
     for one in gathered:
         mark = marks(one)
         if mark is None or one.system in stopped or one.system in held:

@@ -54,6 +54,15 @@ class Plan:
         """Every file the batches speak of, changed or not."""
         return set(self.touched)
 
+    def waits_for(self, skipped: Collection[str] = ()) -> set[str]:
+        """The systems of which something could not be written: of ``held`` and of the ``skipped`` files."""
+        return self.held | {system for path in skipped for system in self.touched.get(path, ())}
+
+    def settled(self, skipped: Collection[str] = ()) -> set[tuple[str, str, str]]:
+        """What need not wait any more. Of a system that could not be written whole everything waits on."""
+        held = self.waits_for(skipped)
+        return {key for key in self.placed if key[0] not in held}
+
     @property
     def created(self) -> Counter[str]:
         """How many records are new, by kind, over all systems."""
@@ -142,8 +151,9 @@ def _place(draft: Draft, names: _Names, record: Incoming, stated: dict[str, Any]
     matcher, known = draft.matcher, draft.matcher.known
     if record.kind == "event":
         account = matcher.account_of(record, stated)
-        if account is None and record.deleted:
-            account = plan_traffic.home_of(draft, record)
+        if account is not None or record.deleted:
+            # Where it is it stays, also if its people have moved on since: else it would be there twice.
+            account = plan_traffic.home_of(draft, record) or account
         if account is None and not record.deleted and record.waits:
             draft.unmatched.append(waiting_for(record, draft.config))
         return (
@@ -179,7 +189,8 @@ def _new(
     draft: Draft, names: _Names, record: Incoming, stated: dict[str, Any], match: New
 ) -> Placed | None:
     if not record.fields and not record.body:
-        draft.unmatched.append(waiting_for(record, draft.config))
+        if record.waits:
+            draft.unmatched.append(waiting_for(record, draft.config))
         return None
     if not record.creates:
         return None

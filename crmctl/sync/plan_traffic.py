@@ -70,9 +70,9 @@ def load(root: Path, account: str) -> Traffic:
 
 
 def home_of(draft: Draft, record: Incoming) -> str | None:
-    """The account whose traffic holds an event, for one that is gone and whose system no longer says whose it was.
+    """The account whose traffic holds an event, None if none does.
 
-    All traffic is looked through once, and only when there is such an event.
+    All traffic is looked through once, and only when there is an event to find a place for.
     """
     if draft.homes is None:
         draft.homes = {}

@@ -7,12 +7,13 @@ git is the way to have the record again.
 from __future__ import annotations
 
 import json
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError
 from crmctl.model.incoming import Incoming
-from crmctl.workspace import paths, removals
+from crmctl.workspace import atomic, paths, removals
 from crmctl.workspace.records import read_record
 
 if TYPE_CHECKING:
@@ -55,10 +56,15 @@ class Removed:
             return found
         try:
             newer = removals.deleted(self._ws.git, since or None)
-        except CrmError:  # a history that was rewritten no longer has that commit
+        except CrmError:  # a rewritten history, or another branch, does not have that commit
             newer, found = removals.deleted(self._ws.git), {}
         found |= self._named(newer)
-        file.write_text(json.dumps({"head": head, "found": found}), encoding="utf-8")
+        raw = json.dumps({"head": head, "found": found}).encode()
+        descriptor = os.open(self._ws.state_dir, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            atomic.replace(descriptor, _CACHE, raw, mode=0o600)
+        finally:
+            os.close(descriptor)
         return found
 
     def _named(self, gone: list[Removal]) -> dict[str, str]:

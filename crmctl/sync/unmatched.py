@@ -57,6 +57,9 @@ def update(
     state_dir: Path, waiting: Iterable[Waiting], placed: Collection[tuple[str, str, str]]
 ) -> None:
     """Add ``waiting``, take out the (system, kind, id) that found a place; no write when nothing changes."""
+    waiting = list(waiting)
+    if not (waiting or placed):
+        return
     before = load(state_dir)
     kept = {(w.system, w.kind, w.id): w for w in (*before, *waiting)}
     after = [kept[key] for key in sorted(kept) if key not in placed]

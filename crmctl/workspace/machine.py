@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from crmctl.model.errors import ConfigError, CrmError
+from crmctl.model.errors import BusyError, ConfigError, CrmError
 from crmctl.workspace import atomic, yamldump, yamlio
 
 CREDENTIALS = "CRMCTL_CREDENTIALS"
@@ -38,6 +38,8 @@ OPEN = frozenset(
 )
 _FROM = "_from"  # behind a name: of which earlier value this one is the successor
 _LONGEST = 256 << 10
+_WORKSPACE = "crmctl.yaml"  # what marks a workspace
+_WAIT = 30.0  # seconds for others to end their change
 
 
 class Machine:
@@ -48,6 +50,7 @@ class Machine:
     ) -> None:
         self._environment = os.environ if environment is None else environment
         self.file = file or _file(self._environment)
+        self._seen: tuple[tuple[int, ...], dict[str, dict[str, Any]]] = (), {}
 
     def get(self, system: str, name: str) -> str:
         """A setting, "" if there is none. A value that the system renewed itself comes before what it replaces."""
@@ -78,19 +81,22 @@ class Machine:
     def save(self, system: str, name: str, value: str) -> None:
         """Keep a value that replaces the one there is, before anything else is done with it."""
         given = self._environment.get(variable(system, name), "")
-        section = dict(self._section(system))
-        if not given and not section.get(name) and self._in_keyring(system, name, value):
-            return
-        section[name] = value
-        if given:
-            section[f"{name}{_FROM}"] = _digest(given)
-        self._write(self._data | {system: section})
+        with self._alone():
+            section = dict(self._section(system))
+            if not given and not section.get(name) and self._in_keyring(system, name, value):
+                if name in section:
+                    return
+                value = ""  # the file only says that there is something in the keyring
+            section[name] = value
+            if given:
+                section[f"{name}{_FROM}"] = _digest(given)
+            self._write(self._data | {system: section})
 
     def forget(self, system: str) -> None:
-        """Remove what the file and the keyring hold for a system."""
-        kept = self._section(system)
-        if kept:
-            self._write({name: value for name, value in self._data.items() if name != system})
+        """Remove what the file holds for a system."""
+        if self._section(system):
+            with self._alone():
+                self._write({name: value for name, value in self._data.items() if name != system})
 
     def secrets(self) -> Iterator[str]:
         """Every secret that is known here without asking the keyring, to be blanked wherever text goes out."""
@@ -109,8 +115,27 @@ class Machine:
     def _section(self, system: str) -> Mapping[str, Any]:
         return self._data.get(system) or {}
 
-    @cached_property
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the file against other threads and processes, so that what each saves stays."""
+        from filelock import FileLock, Timeout
+
+        try:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            held = FileLock(f"{self.file}.lock", timeout=_WAIT, mode=0o600)
+            held.acquire()
+        except Timeout:
+            raise BusyError(f"another process is changing {self.file}: try again later") from None
+        except OSError as error:
+            raise CrmError(f"cannot write {self.file}: {error.strerror}") from error
+        try:
+            yield
+        finally:
+            held.release()
+
+    @property
     def _data(self) -> dict[str, dict[str, Any]]:
+        """What the file holds now; it is read anew when another process has changed it."""
         try:
             descriptor = os.open(self.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -125,9 +150,17 @@ class Machine:
                 raise ConfigError(
                     f"{self.file} can be read by others: make it yours alone with `chmod 600`"
                 )
+            as_of = about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+            seen, held = self._seen
+            if as_of == seen:
+                return held
+            if any((folder / _WORKSPACE).exists() for folder in self.file.resolve().parents):
+                raise ConfigError(
+                    f"{self.file} lies in a workspace, where it would be committed: move it elsewhere"
+                )
             raw = file.read(_LONGEST)
         try:
-            data = yamlio.load(raw.decode(), path=str(self.file)) or {}
+            data: Any = yamlio.load(raw.decode(), path=str(self.file)) or {}
         except (CrmError, UnicodeDecodeError):
             # The problem's own words could quote a secret.
             raise ConfigError(
@@ -137,10 +170,10 @@ class Machine:
             raise ConfigError(
                 f"{self.file} must hold a map for each system, such as `slack:` with `token:` in it"
             )
+        self._seen = as_of, data
         return data
 
     def _write(self, data: dict[str, dict[str, Any]]) -> None:
-        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         raw = yamldump.dump_mapping(data).encode()
         descriptor = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -149,7 +182,6 @@ class Machine:
             raise CrmError(f"cannot write {self.file}: {error.strerror}") from error
         finally:
             os.close(descriptor)
-        self.__dict__["_data"] = data
 
     def _from_keyring(self, system: str, name: str) -> str:
         keyring = _keyring()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from crmctl.model.errors import CrmError
 from crmctl.workspace import gitformat
 from crmctl.workspace.git import Git
 from crmctl.workspace.gitformat import Removal
@@ -17,6 +18,10 @@ def deleted(git: Git, since: str | None = None) -> list[Removal]:
     """
     if git.head() is None:
         return []
+    if since and git.run(
+        "log", "--max-count=1", "--format=%H", "--end-of-options", f"HEAD..{since}"
+    ):
+        raise CrmError(f"{since} is not in the history of what is checked out")
     output = git.run(
         "log", "-z", "--raw", "--no-renames", "--no-abbrev", "--relative", "-m", "--first-parent",
         f"--format={gitformat.REMOVAL_FORMAT}", "--end-of-options", f"{since}..HEAD" if since else "HEAD",

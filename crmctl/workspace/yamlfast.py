@@ -9,6 +9,7 @@ is outside it is NotPlain and belongs to the guarded loader.
 from __future__ import annotations
 
 import re
+import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ def load_plain(text: str) -> Any:
     plain, loads = _tools()
     if (
         loads is None
+        # Beside other threads yaml-rs 0.1 now and then brings the whole process down.
+        or threading.current_thread() is not threading.main_thread()
         or len(text) > MAX_CHARS
         or not text.replace("\n", "").isprintable()
         or not plain(text)

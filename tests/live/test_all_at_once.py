@@ -89,7 +89,7 @@ def test_nothing_is_lost_or_doubled_by_all_at_once(
         harness.fill(60)
     for system in WEB:
         harnesses[system].server.share = 0.05
-    codes = []
+    codes: list[int] = []
     while not codes or (codes[-1] != 0 and len(codes) < 8):
         codes.append(crm("sync", "--commit").code)
     assert codes[-1] == 0, codes

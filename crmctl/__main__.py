@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except CrmError as error:
         if "--debug" in arguments:
-            raise
+            _trace()
         _say(f"crmctl: {error}")
         return error.exit_code
     except KeyboardInterrupt:
@@ -35,9 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader went away, as `head` does: nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever else it is, it is a bug
         if "--debug" in arguments:
-            raise
+            _trace()
         _say(
             f"crmctl: this is a bug ({type(error).__name__}); the details are in {_report(arguments)}"
         )
@@ -128,8 +128,27 @@ def _report(arguments: list[str]) -> Path:
     descriptor, name = tempfile.mkstemp(prefix="crmctl-bug-", suffix=".txt")
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as report:
         report.write(f"crmctl {__version__}, Python {sys.version}\ncommand: {arguments[:2]}\n\n")
-        traceback.print_exc(file=report)
+        report.write(_blanked(traceback.format_exc()))
     return Path(name)
+
+
+def _trace() -> None:
+    """Where the error came from, on stderr."""
+    import traceback
+
+    sys.stderr.write(_blanked(traceback.format_exc()))
+
+
+def _blanked(text: str) -> str:
+    """Text without the secrets of this machine."""
+    from crmctl.model.errors import CrmError
+    from crmctl.model.text import redact
+    from crmctl.workspace.machine import Machine
+
+    try:
+        return redact(text, Machine().secrets())
+    except CrmError:
+        return redact(text, ())
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def _once(
         _tell(current, report)
         for sentence in missing:
             current.out.warn(sentence)
-    if push and report.commit:
+    if push and not dry_run:  # also what an earlier run could not send
         current.out.say(one_line(send(ws.git)))
     _verdict(report, missing)
 
@@ -198,8 +198,6 @@ def _verdict(report: SyncReport, missing: Sequence[str]) -> None:
 
 def _again_and_again(current: Session, once: Callable[[], None], seconds: int) -> None:
     """Sync until somebody stops it; a sync that fails is told of, and the next one tries again."""
-    import time
-
     from crmctl.model.errors import CrmError, UsageError
 
     while True:
@@ -210,7 +208,13 @@ def _again_and_again(current: Session, once: Callable[[], None], seconds: int) -
         except CrmError as error:
             current.out.warn(str(error))
         current.__dict__.pop("ws", None)  # the clock and the files have moved on
-        time.sleep(seconds)
+        _pause(seconds)
+
+
+def _pause(seconds: float) -> None:
+    import time
+
+    time.sleep(seconds)
 
 
 def sources(ctx: typer.Context, json: Json = False) -> None:

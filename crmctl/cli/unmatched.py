@@ -71,6 +71,13 @@ def claim(
     listed = waiting.load(current.ws.state_dir)
     one = [w for w in listed if what in {f"{w.system}:{w.id}", w.id}]
     if one:
+        if commit and _unsettled(ctx, one):
+            from crmctl.model.errors import DecisionNeeded
+
+            # The state also says how far an earlier sync read, and it must not go ahead of those records.
+            raise DecisionNeeded(
+                "a sync is not committed yet: run `crmctl sync --commit`, then this"
+            )
         current.carry_out(
             f"claim {what}",
             lambda: _claim(ctx, one, slug),
@@ -90,6 +97,14 @@ def claim(
     systems = sorted({w.system for w in one or listed if one or w.domain == what})
     if systems and not dry_run:
         current.out.say(f"`crmctl sync {' '.join(systems)}` reads it now")
+
+
+def _unsettled(ctx: typer.Context, waiting: list[Waiting]) -> bool:
+    """Whether a state that is to hold a claim has something in it that is not committed."""
+    from crmctl.sync.claims import plan_claims
+
+    ws = session(ctx).ws
+    return bool(ws.git.dirty(plan_claims(ws, waiting, "").paths))
 
 
 def _claim(ctx: typer.Context, waiting: list[Waiting], slug: str) -> ChangeSet:

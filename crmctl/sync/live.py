@@ -258,8 +258,3 @@ def _report(
             )
         outcomes.append(outcome)
     return SyncReport(outcomes, made, dry_run)
-
-
-def failures(report: SyncReport) -> list[str]:
-    """What went wrong with each source, as sentences."""
-    return [outcome.error or outcome.guard for outcome in report.outcomes if not outcome.ok]

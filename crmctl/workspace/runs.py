@@ -15,6 +15,7 @@ import random
 import time
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -26,6 +27,7 @@ from crmctl.workspace import atomic
 from crmctl.workspace.paths import short_id
 
 KEPT = 50
+_UNCOMMITTED = 500  # journals of work that no commit holds yet
 MACHINE = frozenset({"import", "run", "score", "sync"})  # commands that no person aims at one file
 _TAIL = 4096  # bytes at the end of a journal that hold its two closing lines
 
@@ -151,23 +153,26 @@ def unfinished(state_dir: Path) -> list[Journal]:
     return [journal for journal in journals(state_dir) if not journal.finished]
 
 
-def machine_written(state_dir: Path) -> dict[str, str | None]:
-    """What uncommitted runs of a machine wrote: the SHA-256 by path, None for a deleted file.
+def machine_written(state_dir: Path) -> dict[str, set[str | None]]:
+    """What uncommitted runs of a machine wrote, or meant to: SHA-256s by path, None for a deleted file.
 
-    A later commit may hold such a file if its bytes still match: nobody edited it since. A file that
-    a person's command, such as `set`, wrote and nobody committed is the person's until it is.
+    A later commit may hold such a file if its bytes match one of them: nobody edited it since. A run that was
+    killed may not have come to a file, which then still is what an earlier one wrote. A file that a person's
+    command, such as `set`, wrote and nobody committed is the person's until it is.
     """
-    written: dict[str, str | None] = {}
+    written: dict[str, set[str | None]] = {}
     persons: set[str] = set()
     for journal in journals(state_dir):
         if journal.commit:
             continue
         hashes = journal.hashes()
         if journal.run.command.partition(" ")[0] in MACHINE:
-            written.update(hashes)
+            for path, digest in hashes.items():
+                before = set() if journal.finished else written.get(path, set())
+                written[path] = {*before, digest}
         else:
             persons.update(hashes)
-    return {path: digest for path, digest in written.items() if path not in persons}
+    return {path: digests for path, digests in written.items() if path not in persons}
 
 
 def find(state_dir: Path, run_id: str | None, *, worktree: str | None = None) -> Journal | None:
@@ -213,7 +218,12 @@ def _append(source: Path, mark: dict[str, object]) -> None:
 
 
 def _prune(folder: Path) -> None:
-    for source in sorted(folder.glob("*.jsonl"))[:-KEPT]:
+    """Keep the newest journals, and older ones as long as nobody committed what they tell of."""
+    every = sorted(folder.glob("*.jsonl"))
+    for source in every[:-KEPT]:
+        with suppress(ValueError, KeyError, OSError):
+            if not _read_head(source).commit and source in every[-_UNCOMMITTED:]:
+                continue
         source.unlink(missing_ok=True)
 
 

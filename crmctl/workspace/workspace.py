@@ -126,7 +126,7 @@ class Workspace:
                 raw = files.read(self.root, path)
             except CrmError:
                 continue
-            if (None if raw is None else sha256(raw).hexdigest()) == written[path]:
+            if (None if raw is None else sha256(raw).hexdigest()) in written[path]:
                 ours.add(path)
         return ours, dirty - ours
 

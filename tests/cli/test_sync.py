@@ -213,7 +213,7 @@ def test_watching_goes_on_after_a_failure_until_it_is_stopped(
         if len(waits) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("time.sleep", wait)
+    monkeypatch.setattr("crmctl.cli.sync._pause", wait)
     notes.fail([html(503)] * 6)
     result = crm("sync", "--watch", "30")
     assert result.code == 130

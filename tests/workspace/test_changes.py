@@ -164,10 +164,10 @@ def test_what_the_machine_wrote_is_known_until_it_is_committed(root: Path, state
     apply(root, change_set((A, None, b"1"), (B, None, b"1")), run=new_run(1))
     apply(root, change_set((A, b"1", b"2")), run=new_run(2))
     apply(root, change_set((B, b"1", None)), run=new_run(3))
-    assert runs.machine_written(state) == {A: digest(b"2"), B: None}
+    assert runs.machine_written(state) == {A: {digest(b"2")}, B: {None}}
     worktree = gitdir.locate(root).worktree
     runs.committed(state, "worktrees/other:", [A, B], "c0ffee")
-    assert runs.machine_written(state) == {A: digest(b"2"), B: None}
+    assert runs.machine_written(state) == {A: {digest(b"2")}, B: {None}}
     runs.committed(state, worktree, [A], "c0ffee")
     assert [journal.commit for journal in runs.journals(state)] == ["", "c0ffee", ""]
     assert runs.find(state, None) == runs.find(state, new_run(3).id)
@@ -181,12 +181,14 @@ def test_damaged_and_old_journals_do_no_harm(root: Path, state: Path) -> None:
     for number in range(runs.KEPT + 3):
         data, last = str(number).encode(), str(number - 1).encode() if number else None
         apply(root, change_set((A, last, data)), run=new_run(number))
-    assert len(runs.journals(state)) == runs.KEPT
+    assert len(runs.journals(state)) == runs.KEPT + 3, "what nobody committed is not forgotten"
     newest = runs.journals(state)[-1]
     with newest.source.open("ab") as file:
         file.write(b'{"commit": "cut sho')
     runs.committed(state, newest.worktree, [A], "c0ffee")
     assert runs.journals(state)[-1].commit == "c0ffee"
+    apply(root, change_set((A, data, b"more")), run=new_run(runs.KEPT + 3))
+    assert len(runs.journals(state)) == runs.KEPT
     (state / "runs/20261122T000000Z-aaaa.jsonl").write_bytes(b"\xff no journal")
     assert len(runs.journals(state)) == runs.KEPT
 
@@ -282,7 +284,7 @@ def test_a_kill_at_random_moments_does_too(root: Path) -> None:
 def test_what_a_persons_command_wrote_is_no_machines(root: Path, state: Path) -> None:
     apply(root, change_set((A, None, b"1"), (B, None, b"1")), run=new_run(1, "import csv"))
     apply(root, change_set((A, b"1", b"2")), run=new_run(2, "set"))
-    assert runs.machine_written(state) == {B: digest(b"1")}
+    assert runs.machine_written(state) == {B: {digest(b"1")}}
     # A machine that writes into it afterwards does not make the person's edit its own.
     apply(root, change_set((A, b"2", b"3")), run=new_run(3, "score"))
-    assert runs.machine_written(state) == {B: digest(b"1")}
+    assert runs.machine_written(state) == {B: {digest(b"1")}}

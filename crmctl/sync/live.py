@@ -253,7 +253,7 @@ def _report(
         away = [record for record in made.kept_away if record.system == one.system]
         if away:
             outcome.notes.append(
-                f"{len(away)} records stay away, for a person removed their files; "
+                f"a person removed the files of {len(away)} records: they stay away; "
                 "restore a file with git to have its record again"
             )
         outcomes.append(outcome)

@@ -267,7 +267,7 @@ def test_what_a_person_removed_stays_away_until_it_is_restored(ws: Workspace) ->
     file.unlink()
     report = run(ws, Scripted("salesforce", [everything]), full=True)
     assert not file.exists()
-    assert "1 records stay away" in report.outcomes[0].notes[0]
+    assert "the files of 1 records: they stay away" in report.outcomes[0].notes[0]
     Git(ws.root).commit(["accounts/acme/contacts/kim-ek.md"], "Kim asked to be removed")
     run(ws, Scripted("salesforce", [everything]), full=True, commit=True)
     assert not file.exists()

@@ -8,22 +8,9 @@ from crmctl.model.identity import email_domain, is_free_mail, registrable_domain
 from crmctl.model.incoming import Batch, Incoming, Link, Rejected
 from crmctl.sources import values
 from crmctl.sources.salesforce_rows import SObject
-from crmctl.sources.salesforce_stated import SYSTEM, incoming, modified, person, stated, web
+from crmctl.sources.salesforce_stated import PERSON, SYSTEM, incoming, modified, person, stated, web
 
-_LEAD = {
-    "Title": "title",
-    "Department": "department",
-    "Email": "email",
-    "Phone": "phone",
-    "MobilePhone": "mobile",
-    "MailingCity": "city",
-    "MailingCountry": "country",
-    "LeadSource": "lead_source",
-    "OwnerId": "owner",
-    "HasOptedOutOfEmail": "no_email",
-    "City": "city",
-    "Country": "country",
-}
+_LEAD = {**PERSON, "City": "city", "Country": "country"}
 _COMPANY = {
     "Company": "name",
     "Industry": "industry",

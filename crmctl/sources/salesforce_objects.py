@@ -12,6 +12,7 @@ from crmctl.sources import salesforce_activities, salesforce_leads
 from crmctl.sources.salesforce_rows import SObject
 from crmctl.sources.salesforce_stated import (
     HISTORIES,
+    PERSON,
     SYSTEM,
     Org,
     account_of,
@@ -40,18 +41,6 @@ _ACCOUNT = {
     "BillingPostalCode": "postcode",
     "BillingCountry": "country",
     "OwnerId": "owner",
-}
-_CONTACT = {
-    "Title": "title",
-    "Department": "department",
-    "Email": "email",
-    "Phone": "phone",
-    "MobilePhone": "mobile",
-    "MailingCity": "city",
-    "MailingCountry": "country",
-    "LeadSource": "lead_source",
-    "OwnerId": "owner",
-    "HasOptedOutOfEmail": "no_email",
 }
 _DEAL = {
     "Name": "name",
@@ -151,7 +140,7 @@ def _account(sobject: SObject, _org: Org, rejected: list[Rejected]) -> Incoming 
 
 
 def _contact(sobject: SObject, _org: Org, rejected: list[Rejected]) -> Incoming | None:
-    fields = stated(sobject, "contact", _CONTACT, rejected) | person(sobject)
+    fields = stated(sobject, "contact", PERSON, rejected) | person(sobject)
     links: dict[str, Link] = {}
     if "ReportsToId" in sobject.fields:
         links, fields = _linking("reports_to", link(sobject, "ReportsToId"), fields)

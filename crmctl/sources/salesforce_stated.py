@@ -16,6 +16,19 @@ from crmctl.sources import salesforce_soql as soql
 from crmctl.sources.salesforce_rows import SObject
 
 SYSTEM = "salesforce"
+PERSON = {
+    "Title": "title",
+    "Department": "department",
+    "Email": "email",
+    "Phone": "phone",
+    "MobilePhone": "mobile",
+    "MailingCity": "city",
+    "MailingCountry": "country",
+    "LeadSource": "lead_source",
+    "OwnerId": "owner",
+    "HasOptedOutOfEmail": "no_email",
+}
+"""What a contact and a lead say of a person, by Salesforce's names."""
 HISTORIES = ("OpportunityHistory", "OpportunityFieldHistory")
 """Where Salesforce keeps the stages that an opportunity passed; the first of them that is there counts."""
 

@@ -1,32 +1,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crmctl.model.incoming import Batch
-from crmctl.sources import salesforce_activities, salesforce_leads, salesforce_objects
+from crmctl.sources import (
+    salesforce_activities,
+    salesforce_leads,
+    salesforce_objects,
+    salesforce_stated,
+)
 from crmctl.sources import salesforce_fields as fields
 from crmctl.workspace.source_settings import SalesforceSettings
 from tests.servers.base import Call, html, status
 from tests.servers.salesforce import Salesforce
 from tests.servers.salesforce_client import NOW, Client, deal_parts, one, small, until_it_ends
-
-
-@pytest.fixture
-def server() -> Iterator[Salesforce]:
-    with Salesforce() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Salesforce, tmp_path: Path) -> Iterator[Client]:
-    with Client(server, tmp_path) as client:
-        yield client
-
 
 # What is read
 
@@ -49,7 +39,7 @@ def test_a_first_read_gives_everything_accounts_first(server: Salesforce, client
 def test_what_the_mapping_knows_is_asked_for() -> None:
     known = {
         "Account": salesforce_objects._ACCOUNT,
-        "Contact": salesforce_objects._CONTACT,
+        "Contact": salesforce_stated.PERSON,
         "Opportunity": salesforce_objects._DEAL,
         "Lead": salesforce_leads._COMPANY,
         "Task": salesforce_activities._TASK | salesforce_activities._TALK,

@@ -14,18 +14,6 @@ from tests.servers.salesforce import Salesforce
 from tests.servers.salesforce_client import Client, small
 
 
-@pytest.fixture
-def server() -> Iterator[Salesforce]:
-    with Salesforce() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Salesforce, tmp_path: Path) -> Iterator[Client]:
-    with Client(server, tmp_path) as client:
-        yield client
-
-
 def many(server: Salesforce) -> dict[str, str]:
     ids = small(server)
     for number in range(30):

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,18 +16,6 @@ from tests.servers.salesforce import Salesforce
 from tests.servers.salesforce_client import NOW, Client
 from tests.servers.salesforce_org import SCHEMA
 from tests.servers.salesforce_soql import parse
-
-
-@pytest.fixture
-def server() -> Iterator[Salesforce]:
-    with Salesforce() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Salesforce, tmp_path: Path) -> Iterator[Client]:
-    with Client(server, tmp_path) as client:
-        yield client
 
 
 def span(

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,7 @@ from tests.servers.base import Fault, status
 from tests.servers.salesforce import CLIENT, SECRET, Salesforce
 from tests.servers.salesforce_client import Client, deal_parts, one, small
 
-RESPONSES = Path(__file__).resolve().parents[3] / "shared" / "data" / "salesforce" / "responses"
-
-
-@pytest.fixture
-def server() -> Iterator[Salesforce]:
-    with Salesforce() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Salesforce, tmp_path: Path) -> Iterator[Client]:
-    with Client(server, tmp_path) as client:
-        yield client
+RESPONSES = Path(__file__).resolve().parents[4] / "shared" / "data" / "salesforce" / "responses"
 
 
 # Single records

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,6 @@ from crmctl.workspace.source_settings import SalesforceSettings
 from tests.servers.base import Call, status
 from tests.servers.salesforce import Salesforce
 from tests.servers.salesforce_client import NOW, Client, one, small, until_it_ends
-
-
-@pytest.fixture
-def server() -> Iterator[Salesforce]:
-    with Salesforce() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Salesforce, tmp_path: Path) -> Iterator[Client]:
-    with Client(server, tmp_path) as client:
-        yield client
-
 
 # What cannot be read
 

@@ -88,9 +88,11 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         accounts,
         auth,
         check,
+        churn,
         contacts,
         deals,
         doctor,
+        health,
         imports,
         interactions,
         listen,
@@ -120,6 +122,8 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         listen,
         upkeep,
         score,
+        health,
+        churn,
         workflows,
         review,
         check,
@@ -137,7 +141,9 @@ def _trim(tree: typer.Typer, words: Collection[str]) -> None:
             command.callback = _summary(command.callback)
     for branch in tree.registered_groups:
         if branch.typer_instance is not None:
-            _trim(branch.typer_instance, words if branch.name in words else ())
+            # A group may have a command that needs not be named.
+            named = {*words, getattr(branch.typer_instance.info.cls, "default", "")}
+            _trim(branch.typer_instance, named if branch.name in words else ())
 
 
 def _summary(callback: Any) -> Callable[[], None]:

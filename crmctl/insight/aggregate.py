@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.citing import Lines
 from crmctl.insight.picture import picture
+from crmctl.insight.text_rules import load_rules
 from crmctl.insight.weights import load_weights
 from crmctl.model.errors import DamagedFile, UsageError
 from crmctl.workspace import measures, resolve, store
@@ -18,7 +19,17 @@ from crmctl.workspace.workspace import Workspace, find_root
 if TYPE_CHECKING:
     from crmctl.model.record import Account
 
-INSIGHTS = ("icp", "relationships", "opportunities", "competitors", "risks", "expansion", "goals")
+INSIGHTS = (
+    "icp",
+    "relationships",
+    "opportunities",
+    "competitors",
+    "risks",
+    "buying",
+    "expansion",
+    "sentiment",
+    "goals",
+)
 
 
 def aggregate_customer_data(customer_id: str, root: Path | None = None) -> dict[str, Any]:
@@ -42,7 +53,8 @@ def aggregate_customer_data(customer_id: str, root: Path | None = None) -> dict[
         measures.refresh(index)
         series = measures.series(index, slug)
     weights = load_weights(ws.root)
-    seen = Lines(ws.root, slug).cited(picture(account, series, ws.today, weights))
+    found = picture(account, series, ws.today, weights, load_rules(ws.root))
+    seen = Lines(ws.root, slug).cited(found)
     health = seen["health"]
     overall = {
         "overall": health["score"],
@@ -54,14 +66,14 @@ def aggregate_customer_data(customer_id: str, root: Path | None = None) -> dict[
         "reason": health["reason"],
         "gates": health["gates"],
     }
-    found = {
+    aggregated = {
         "profile": {"slug": slug, **seen["profile"], **_records(account)},
         "usage": seen["usage"],
         "conversations": seen["conversations"],
         "health_score": overall,
         "insights": {name: seen[name] for name in INSIGHTS},
     }
-    plain: dict[str, Any] = _plain(found)
+    plain: dict[str, Any] = _plain(aggregated)
     return plain
 
 

@@ -1,4 +1,4 @@
-"""From a source to the line where it stands: ``profile.md#seats`` becomes ``profile.md:12``."""
+"""From a source to the line where it stands: ``profile.md#seats`` becomes ``profile.md:12``, so does ``#body.2``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from crmctl.model.errors import CrmError
 from crmctl.workspace import files
 from crmctl.workspace.document import parse
 from crmctl.workspace.paths import ACCOUNTS
+
+BODY = "body."  # ``path#body.3`` is the third line below the front matter
 
 
 class Lines:
@@ -40,7 +42,10 @@ class Lines:
             start = f"{self.slug},{name},".encode()
             lines = raw.split(b"\n")
             return next((n for n, line in enumerate(lines, 1) if line.startswith(start)), 0)
-        return parse(raw, path).line_of(tuple(name.split(".")))
+        found = parse(raw, path)
+        if name.startswith(BODY):
+            return raw.count(b"\n") - found.body.count("\n") + int(name.removeprefix(BODY))
+        return found.line_of(tuple(name.split(".")))
 
     def cited(self, data: Any) -> Any:
         """Plain data with a line in every ``source`` and in all ``sources``."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 class Mean(NamedTuple):
     """A weighted mean of points from 0 to 100 and how sure it is.
 
-    ``value`` is None when nothing is known. ``shares`` are the effective weights, one a part and
+    ``value`` is None when nothing that weighs is known. ``shares`` are the effective weights, one a part and
     summing to 1, 0 for an unknown part. ``coverage`` is the known share of all weight, 0 to 1.
     ``low`` and ``high`` are the mean with everything unknown at 0 and at 100.
     """
@@ -58,5 +58,6 @@ def weighted_mean(parts: Sequence[Part]) -> Mean:
         coverage=fsum(p.weight * p.coverage for p in parts) / total,
         low=fsum(p.weight * p.low for p in parts) / total,
         high=fsum(p.weight * p.high for p in parts) / total,
-        shares=tuple(p.weight / known if p.value is not None else 0.0 for p in parts),
+        # What is known may all weigh nothing; then it is as good as unknown.
+        shares=tuple(p.weight / known if known and p.value is not None else 0.0 for p in parts),
     )

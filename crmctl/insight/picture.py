@@ -17,10 +17,12 @@ from crmctl.insight.inputs.outcomes import pace
 from crmctl.insight.qualification import qualify
 from crmctl.insight.relationships import relationships
 from crmctl.insight.signals import competitors, signals
+from crmctl.insight.text_signals import heard
 from crmctl.model.record import Account, Record
 from crmctl.workspace.measures import Measure
 
 if TYPE_CHECKING:
+    from crmctl.insight.text_rules import TextRules
     from crmctl.insight.weights import Weights
 
 
@@ -56,13 +58,15 @@ def picture(
     measures: Sequence[Measure],
     today: dt.date,
     weights: Weights,
+    rules: TextRules | None = None,
 ) -> dict[str, Any]:
-    """All that reviews, plans and briefs need of one account, as of ``today``.
+    """All that reviews, plans and briefs need of one account, as of ``today``; texts are read by ``rules``, if given.
 
     Keys: ``slug``, ``name``, ``today``, ``profile`` (effective values), ``health`` (`plain_health`),
     ``usage`` (by measure: day and value, oldest first), ``relationships``, ``icp``, ``opportunities``
     (open deals with qualification and warnings), ``decided`` (won and lost deals), ``competitors``,
-    ``risks``, ``expansion``, ``goals``, ``tasks`` (open), ``conversations`` (latest first).
+    ``risks``, ``buying``, ``expansion``, ``sentiment`` (`crmctl.insight.sentiment.Sentiment`, None without rules),
+    ``goals``, ``tasks`` (open), ``conversations`` (latest first).
     """
     evidence = gather(account, today)
     series = by_measure(measures)
@@ -70,6 +74,8 @@ def picture(
     health = score(facts, weights)
     people = relationships(account, evidence, today, weights.health.measuring)
     found = signals(account, evidence, facts, health, people, today, weights.signals)
+    said = heard(account, rules, today) if rules else None
+    found += said.signals if said else ()
     deals = sorted(account.deals.values(), key=lambda d: (d.date("close") or dt.date.max, d.id))
     return {
         "slug": account.slug,
@@ -84,9 +90,11 @@ def picture(
             _opportunity(deal, today, weights) for deal in deals if _status(deal) == "open"
         ],
         "decided": [_deal(deal) for deal in deals if _status(deal) != "open"],
-        "competitors": _plain(competitors(account)),
+        "competitors": _plain(competitors(account, said.vendors if said else None)),
         "risks": [_plain(s) for s in found if s.kind == "risk"],
+        "buying": [_plain(s) for s in found if s.kind == "buying"],
         "expansion": [_plain(s) for s in found if s.kind == "expansion"],
+        "sentiment": _plain(said.sentiment) if said else None,
         "goals": [_goal(account, goal, evidence, today, weights) for goal in evidence.goals],
         "tasks": [
             {"id": t.id, "path": t.path} | t.effective()

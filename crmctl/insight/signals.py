@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from crmctl.insight.evidence import Evidence
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Signal(NamedTuple):
-    """One claim. ``kind`` is risk, expansion or competitor; ``action`` is one that workflows know."""
+    """One claim. ``kind`` is risk, buying, expansion or competitor; ``action`` is one that workflows know.
+
+    ``quote`` are the words it rests on, empty where it rests on numbers; ``strength`` is 0 to 1.
+    """
 
     kind: str
     name: str
@@ -28,18 +31,30 @@ class Signal(NamedTuple):
     as_of: dt.date | None
     source: str
     action: str
+    quote: str = ""
+    strength: float = 1.0
+
+
+class Quote(NamedTuple):
+    """Somebody's words, and where they stand."""
+
+    quote: str
+    source: str
 
 
 class Competitor(NamedTuple):
-    """A vendor named in the profile or in deals, with every place that names it."""
+    """A vendor named in the profile, in deals or in what was said, with every place that names it."""
 
     name: str
     sources: tuple[str, ...]
     open_deals: tuple[str, ...]
+    quotes: tuple[Quote, ...] = ()
 
 
-def competitors(account: Account) -> list[Competitor]:
-    """By name, without regard to case; as first written."""
+def competitors(
+    account: Account, heard: Mapping[str, Sequence[Quote]] | None = None
+) -> list[Competitor]:
+    """By name, without regard to case; as first written. ``heard`` are quotes by the name of a vendor."""
     found: dict[str, tuple[str, list[str], list[str]]] = {}
     for record in (account.profile, *account.deals.values()):
         for name in map(str, record.items("competitors")):
@@ -47,9 +62,13 @@ def competitors(account: Account) -> list[Competitor]:
             sources.append(field_source(record, "competitors"))
             if record.kind == "deal" and (record.text("status") or "open") == "open":
                 deals.append(record.id)
+    said = {name.casefold(): tuple(quotes) for name, quotes in (heard or {}).items()}
+    for name, quotes in (heard or {}).items():
+        sources = found.setdefault(name.casefold(), (name, [], []))[1]
+        sources.extend(dict.fromkeys(quote.source for quote in quotes))
     return [
-        Competitor(name, tuple(sources), tuple(deals))
-        for _, (name, sources, deals) in sorted(found.items())
+        Competitor(name, tuple(sources), tuple(deals), said.get(key, ()))
+        for key, (name, sources, deals) in sorted(found.items())
     ]
 
 

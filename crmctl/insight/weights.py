@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from crmctl.insight.churn_weights import ChurnWeights, check_signs, lint_churn
 from crmctl.insight.curves import NOISE, Band, Boundary, Direction, curve_problem
 from crmctl.insight.evidence import KEPT_DAYS
 from crmctl.insight.weights_file import WEIGHTS, read_bytes
@@ -244,6 +245,13 @@ class Weights(Strict):
     icp: IcpWeights
     qualification: QualificationWeights
     signals: SignalWeights
+    churn: ChurnWeights | None = None
+
+    @model_validator(mode="after")
+    def _signs(self) -> Self:
+        if self.churn is not None:
+            check_signs(self.churn, INPUTS)
+        return self
 
 
 def _known_field(name: str) -> None:
@@ -289,6 +297,9 @@ def _lint(weights: Weights) -> Iterator[tuple[str, str]]:
         if not health.factors[name].weight:
             yield f"health.factors.{name}", "weighs nothing"
     yield from _lint_gates(health)
+    if weights.churn is not None:
+        used = {name for factor in health.factors.values() for name in factor.inputs}
+        yield from lint_churn(weights.churn, used, set(health.status.bands))
 
 
 def _lint_gates(health: HealthWeights) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from crmctl.insight.citing import Lines
 from crmctl.insight.picture import picture
 from crmctl.insight.provenance import field_source
+from crmctl.insight.text_rules import load_rules
 from crmctl.insight.weights import load_weights
 from crmctl.model.errors import DamagedFile
 from crmctl.workspace import files, measures, paths, store
@@ -18,6 +19,7 @@ from crmctl.workspace.index import opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crmctl.insight.text_rules import TextRules
     from crmctl.insight.weights import Weights
     from crmctl.model.record import Account
     from crmctl.render.sections import Conflict
@@ -27,16 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An account, its measures oldest first, the weights, and where things stand (`Lines`)."""
+    """An account, its measures oldest first, the weights, the rules for texts, and where things stand (`Lines`)."""
 
     account: Account
     measures: Sequence[Measure]
     weights: Weights
+    rules: TextRules
     lines: Lines
 
     def picture(self, today: dt.date) -> dict[str, Any]:
         """`crmctl.insight.picture.picture` with sources as they are shown: with their line."""
-        found = picture(self.account, self.measures, today, self.weights)
+        found = picture(self.account, self.measures, today, self.weights, self.rules)
         seen: dict[str, Any] = self._near(self.lines.cited(found))
         return seen
 
@@ -65,7 +68,8 @@ def read(ws: Workspace, slug: str) -> Seen:
     with opened(ws.root, ws.state_dir) as index:
         measures.refresh(index)
         series = measures.series(index, slug)
-    return Seen(account, series, load_weights(ws.root), Lines(ws.root, slug))
+    lines = Lines(ws.root, slug)
+    return Seen(account, series, load_weights(ws.root), load_rules(ws.root), lines)
 
 
 def merged(

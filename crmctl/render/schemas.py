@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from crmctl.insight.text_rules import TextRules
 from crmctl.insight.weights import Weights
 from crmctl.model.schema import EVENT, KINDS, document_schema
 from crmctl.workflow.definition import Workflows
@@ -19,6 +20,7 @@ from crmctl.workspace.config import Config
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SETTINGS: dict[str, type[BaseModel]] = {
     "crmctl": Config,
+    "signals": TextRules,
     "tasks": StageTasks,
     "weights": Weights,
     "workflows": Workflows,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.citing import Lines
 from crmctl.insight.picture import picture
+from crmctl.insight.text_rules import load_rules
 from crmctl.model.schema import FIELDS
 from crmctl.workspace import measures
 from crmctl.workspace.index import opened
@@ -39,9 +40,10 @@ def briefing(ws: Workspace, account: Account, weights: Weights) -> dict[str, Any
     with opened(ws.root, ws.state_dir) as index:
         measures.refresh(index)
         series = measures.series(index, account.slug)
-    seen = picture(account, series, ws.today, weights)
+    seen = picture(account, series, ws.today, weights, load_rules(ws.root))
     lines = Lines(ws.root, account.slug)
-    seen |= {name: lines.cited(seen[name]) for name in ("risks", "expansion", "competitors")}
+    for name in ("risks", "buying", "expansion", "competitors"):
+        seen[name] = lines.cited(seen[name])
     seen["health"]["recommendations"] = lines.cited(seen["health"]["recommendations"])
     profile = account.profile
     stated = {name: profile.stated(name) for name in RESEARCHED}

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmctl.insight import weights, weights_file
+from crmctl.insight import text_rules, weights, weights_file
 from crmctl.model.errors import DamagedFile, Problem
 from crmctl.workflow import definition
+from crmctl.workflow.actions import ACTIONS
 from crmctl.workspace import checks, episodes, yamlio
 from crmctl.workspace.checks.account import ANY_ACCOUNT
 from crmctl.workspace.checks.source import FileCheck
@@ -32,6 +33,26 @@ def _weights(_root: Path, _config: Config, path: str, raw: bytes) -> list[Proble
     return [p._replace(line=yamlio.line_of(text, p.field.split("."))) for p in weights.lint(found)]
 
 
+def _signals(_root: Path, _config: Config, path: str, raw: bytes) -> list[Problem]:
+    found, problems = examine(raw, path, text_rules.TextRules)
+    if found is None:
+        return problems
+    plays = {f"rules.{n}.play": rule.play for n, rule in enumerate(found.rules)}
+    plays["sentiment.play"] = found.sentiment.play
+    text = raw.decode("utf-8-sig")
+    return [
+        Problem(
+            path,
+            yamlio.line_of(text, [int(k) if k.isdigit() else k for k in field.split(".")]),
+            field,
+            f"{play} is no action; allowed: {', '.join(sorted(ACTIONS))}",
+            "signals",
+        )
+        for field, play in plays.items()
+        if play not in ACTIONS
+    ]
+
+
 def _workflows(root: Path, config: Config, path: str, raw: bytes) -> list[Problem]:
     found, problems = examine(raw, path, definition.Workflows)
     return problems if found is None else definition.lint(root, config)
@@ -47,6 +68,7 @@ def _episodes(_root: Path, _config: Config, path: str, raw: bytes) -> list[Probl
 
 FILES: dict[str, FileCheck] = {
     weights_file.WEIGHTS: _weights,
+    text_rules.SIGNALS: _signals,
     definition.WORKFLOWS: _workflows,
     f"{ACCOUNTS}{ANY_ACCOUNT}episodes.jsonl": _episodes,
 }

@@ -45,7 +45,7 @@ def plan_init(root: Path) -> ChangeSet:
         ".gitignore": IGNORE.encode(),
         ".gitattributes": ATTRIBUTES.encode(),
     }
-    for name in ("weights.yaml", "workflows.yaml", *templates.shipped_names()):
+    for name in ("weights.yaml", "signals.yaml", "workflows.yaml", *templates.shipped_names()):
         found = templates.shipped(name)
         if found is None:
             raise CrmError(f"{name}: is missing from this installation of crmctl; install it again")

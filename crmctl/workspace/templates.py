@@ -147,7 +147,7 @@ def _homes() -> list[Traversable]:
 
 
 def shipped(path: str) -> bytes | None:
-    """A file that comes with crmctl (``templates/…``, ``weights.yaml``); None if there is none."""
+    """A file that comes with crmctl (``templates/…``, ``weights.yaml``, ``signals.yaml``); None if there is none."""
     for home in _homes():
         found = home.joinpath(path)
         if found.is_file():

@@ -7,12 +7,9 @@ for is passed over. Nothing is ever unpacked to disk.
 from __future__ import annotations
 
 import datetime as dt
-import lzma
 import os
 import re
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,6 +28,7 @@ from crmctl.sources import (
     linkedin_tables,
     linkedin_updates,
 )
+from crmctl.sources.archives import UNREADABLE
 from crmctl.sources.linkedin_connections import SYSTEM
 from crmctl.sources.linkedin_tables import Entry, Sheet
 from crmctl.sources.source import Interest
@@ -45,10 +43,6 @@ _ENDINGS = (".csv", ".json")
 _ASSISTANTS = frozenset({"guidemessages", "learningcoachmessages", "learningroleplaymessages"})
 _NAMED_DAY = re.compile(r"_(\d{2})-(\d{2})-(\d{4})\b")
 _ENCRYPTED = 1  # the bit of a ZIP that says so
-_BROKEN = (
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError,
-    ValueError, struct.error,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +166,7 @@ def _packed_day(file: Path) -> str:
                 for info in archive.infolist()[:MAX_FILES]
                 if _is_table(info.filename)
             ]
-    except _BROKEN:
+    except UNREADABLE:
         return ""
     newest = max(days, default=(1980, 1, 1))
     return "" if newest == (1980, 1, 1) else "{:04}-{:02}-{:02}".format(*newest)
@@ -200,7 +194,7 @@ def _tables(bundle: Bundle, rejected: list[Rejected]) -> Iterator[tuple[str, byt
                 yield from _packed(archive, file.name, rejected)
         except OSError as error:
             rejected.append(Rejected(file.name, f"cannot be read ({_reason(error)})"))
-        except _BROKEN as error:
+        except UNREADABLE as error:
             reason = f"is a damaged archive ({_reason(error)}): download it again"
             rejected.append(Rejected(file.name, reason))
 
@@ -227,7 +221,7 @@ def _packed(
         try:
             with archive.open(info) as stream:
                 raw = _ours(stream, info.filename, min(left, csv_table.MAX_BYTES))
-        except _BROKEN as error:
+        except UNREADABLE as error:
             rejected.append(Rejected(origin, f"cannot be unpacked ({_reason(error)})"))
             continue
         if raw is None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import lzma
 import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +15,7 @@ from crmctl.model.errors import CrmError
 from crmctl.model.incoming import Batch, Rejected, Waiting
 from crmctl.model.text import one_line
 from crmctl.sources import slack_channels, slack_ids, slack_users
+from crmctl.sources.archives import UNREADABLE
 from crmctl.sources.slack_channels import Channel, Home, Homes
 from crmctl.sources.slack_messages import SYSTEM, Teller
 from crmctl.sources.slack_text import Names
@@ -35,17 +34,6 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d\.json\Z", re.ASCII)
 _LARGEST = 64 << 20  # bytes of one file in the archive
 _ALL = 4 << 30  # bytes of all files that are read
 _MOST = 1_000_000  # files in the archive
-# What damaged, encrypted and odd archives raise (RuntimeError: a password would be needed).
-_UNREADABLE = (
-    ValueError,
-    RecursionError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    zlib.error,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-)
 
 
 def read(
@@ -60,10 +48,11 @@ def read(
     CrmError if the file is no export. What is wrong with a part of it stands in ``rejected``.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _Export(archive, settings, now, interest, claims or {}).read()
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        opened = zipfile.ZipFile(path)
+    except UNREADABLE as error:
         raise CrmError(f"{one_line(str(path))} cannot be read as a ZIP file: {error}") from None
+    with opened as archive:
+        return _Export(archive, settings, now, interest, claims or {}).read()
 
 
 class _Export:
@@ -183,7 +172,7 @@ class _Export:
                 raw = file.read(_LARGEST + 1)  # whatever size the archive states
             self._left -= len(raw)
             found = json.loads(raw) if len(raw) <= _LARGEST else None
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             self._reject(name, f"cannot be read: {one_line(str(error), 100)}")
             return []
         if not isinstance(found, list):

@@ -231,4 +231,5 @@ def test_any_rows_are_records_or_reasons(kind: str, rows: str) -> None:
     needed = ",".join(group[0] for group in KINDS[kind].needs)
     for first in {header, needed}:
         with suppress(CrmError):
-            batch_of(kind, f"{first}\n{rows}")
+            batch = batch_of(kind, f"{first}\n{rows}")
+            assert all(rejected.origin and rejected.reason for rejected in batch.rejected)

@@ -60,10 +60,9 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
             found = parse(whole)
         except ValueError:
             continue
-        "".join(
-            (found.id, found.subject, found.text, *found.attachments, *found.references)
-        ).encode()
-        "".join(part for person in found.people for part in person).encode()
+        texts = [found.id, found.subject, found.text, *found.attachments, *found.references]
+        texts += [part for person in found.people for part in person]
+        assert all(text.encode().decode() == text for text in texts)
 
 
 @given(

@@ -77,7 +77,8 @@ class TestCharsets:
         st.sampled_from(["", "utf-8", "utf-7", "utf-16", "gb2312", "hz", "x", "\udc80"]),
     )
     def test_any_bytes_give_text_that_can_be_written(self, raw: bytes, charset: str) -> None:
-        decoded(raw, charset).encode()
+        found = decoded(raw, charset)
+        assert found.encode().decode() == found
 
     def test_broken_base64_gives_what_it_holds(self) -> None:
         found = text("text/plain", b"SGVsbG8gdGhlcmU*\r\n!!", "Content-Transfer-Encoding: base64\n")

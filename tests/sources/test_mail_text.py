@@ -163,7 +163,8 @@ def test_no_text_takes_long(text: str) -> None:
 
 @given(st.text(alphabet='<>/!-"p br\n&;=', max_size=80))
 def test_any_html_is_read(html: str) -> None:
-    html_to_text(html)
+    found = html_to_text(html)
+    assert found.encode().decode() == found
 
 
 @given(st.text(alphabet="> :\n-OnwroteFm1@", max_size=120))

@@ -242,7 +242,9 @@ def test_refuses_a_patch_series_and_a_stash_with_conflicts(root: Path) -> None:
 
 def test_a_quiet_repository_is_not_busy(root: Path) -> None:
     write(root, A, "an edit\n")
-    Git(root).refuse_if_busy()
+    git = Git(root)
+    git.refuse_if_busy()
+    assert git.commit([A], "An edit")
 
 
 def trailers(root: Path) -> str:

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from tests.live.webmail import Webmail
 from tests.servers.base import Call
 from tests.servers.gmail import CLIENT, REFRESH, SECRET, Gmail
-from tests.servers.letters import Letter
 
 
-class GmailHarness(Webmail):
+class GmailHarness(Webmail[Gmail]):
     def __init__(self) -> None:
-        super().__init__()
-        self.double = Gmail()
-
-    def __enter__(self) -> Self:
-        self.double.__enter__()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.double.__exit__(None, None, None)
-
-    @property
-    def server(self) -> Gmail:
-        return self.double
+        super().__init__(Gmail())
 
     def environment(self) -> dict[str, str]:
         return {
@@ -36,18 +21,6 @@ class GmailHarness(Webmail):
             "CRMCTL_EMAIL_CLIENT_SECRET": SECRET,
             "CRMCTL_EMAIL_REFRESH_TOKEN": REFRESH,
         }
-
-    def add(self, letter: Letter) -> None:
-        self.double.add(letter)
-
-    def expire(self) -> None:
-        self.double.expire()
-
-    def loop(self) -> None:
-        self.double.looping = True
-
-    def go_empty(self) -> None:
-        self.double.empty = True
 
     def move_between_pages(self) -> None:
         """A message arrives when the second page of a week is asked for."""

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from tests.live.webmail import Webmail
 from tests.servers.base import Call
 from tests.servers.graph import CLIENT, SECRET, TENANT, Graph
-from tests.servers.letters import Letter
 
 
-class GraphHarness(Webmail):
+class GraphHarness(Webmail[Graph]):
     """Links that stand for the same are the same here, so that a mark can be told by its bytes."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.double = Graph()
+        super().__init__(Graph())
         self.double.fresh_links = False
         self.double.page = 25
-
-    def __enter__(self) -> Self:
-        self.double.__enter__()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.double.__exit__(None, None, None)
-
-    @property
-    def server(self) -> Graph:
-        return self.double
 
     def environment(self) -> dict[str, str]:
         return {
@@ -40,18 +25,6 @@ class GraphHarness(Webmail):
             "CRMCTL_EMAIL_CLIENT_ID": CLIENT,
             "CRMCTL_EMAIL_CLIENT_SECRET": SECRET,
         }
-
-    def add(self, letter: Letter) -> None:
-        self.double.add(letter)
-
-    def expire(self) -> None:
-        self.double.expire()
-
-    def loop(self) -> None:
-        self.double.looping = True
-
-    def go_empty(self) -> None:
-        self.double.empty = True
 
     def move_between_pages(self) -> None:
         """A message is put into another folder, and one arrives, when the second page of the inbox is asked for."""

@@ -5,26 +5,52 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from tests.live.harness import ACCOUNTS, Harness
+from tests.servers.gmail import Gmail
+from tests.servers.graph import Graph
 from tests.servers.letters import ANA, START, Letter, customers, others
 
 _LATER = START + dt.timedelta(days=65)
 
 
-class Webmail(Harness):
+Double = TypeVar("Double", Gmail, Graph)
+
+
+class Webmail(Harness, Generic[Double]):
     """Mail does not change once it was sent, and what is deleted in the mailbox was exchanged all the same."""
 
     system: ClassVar[str] = "email"
     can: ClassVar[frozenset[str]] = frozenset({"expire", "loop", "empty"})
 
-    def __init__(self) -> None:
+    def __init__(self, double: Double) -> None:
+        self.double: Double = double
         self._exchanged = 0
+
+    def __enter__(self) -> Self:
+        self.double.__enter__()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.double.__exit__(None, None, None)
+
+    @property
+    def server(self) -> Double:
+        return self.double
 
     def add(self, letter: Letter) -> None:
         """Put a letter into the mailbox."""
-        raise NotImplementedError
+        self.double.add(letter)
+
+    def expire(self) -> None:
+        self.double.expire()
+
+    def loop(self) -> None:
+        self.double.looping = True
+
+    def go_empty(self) -> None:
+        self.double.empty = True
 
     def fill(self, count: int) -> None:
         for letter in customers(count):

@@ -21,8 +21,8 @@ from crmctl.model.record import Account
 
 if TYPE_CHECKING:
     from crmctl.insight.churn_weights import Lost
+    from crmctl.insight.health_weights import Measuring
     from crmctl.insight.inputs.fact import Series
-    from crmctl.insight.weights import Measuring
     from crmctl.model.errors import Problem
     from crmctl.workspace.measures import Measure
     from crmctl.workspace.workspace import Workspace

@@ -19,7 +19,8 @@ from crmctl.insight.means import Mean, Part, part, weighted_mean
 from crmctl.insight.recommend import Recommendation, recommend
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import Factor, HealthWeights, Weights
+    from crmctl.insight.health_weights import Factor, HealthWeights
+    from crmctl.insight.weights import Weights
 
 
 GATES = frozenset({"notice_given", "champion_left", "payment_overdue"})

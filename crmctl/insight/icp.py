@@ -11,7 +11,7 @@ from crmctl.insight.provenance import field_source
 from crmctl.model.record import Record
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import Criterion, IcpWeights
+    from crmctl.insight.icp_weights import Criterion, IcpWeights
 
 DISQUALIFIED = "disqualified"
 

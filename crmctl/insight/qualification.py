@@ -8,7 +8,7 @@ from crmctl.insight.provenance import field_source
 from crmctl.model.record import Record
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import QualificationWeights
+    from crmctl.insight.qualification_weights import QualificationWeights
 
 HIGHEST = 3
 QUESTIONS = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from crmctl.insight.health import FactorScore, Gate
-    from crmctl.insight.weights import Advice
+    from crmctl.insight.health_weights import Advice
 
 # What moves an input: a sentence for people and the name of an action that workflows know.
 PLAYS = {

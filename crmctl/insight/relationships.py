@@ -9,7 +9,7 @@ from crmctl.insight.evidence import Evidence
 from crmctl.model.record import Account
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import Measuring
+    from crmctl.insight.health_weights import Measuring
 
 
 class Stakeholder(NamedTuple):

@@ -14,7 +14,7 @@ from crmctl.render.stakeholders import coverage, gaps, lines, mermaid
 from crmctl.workspace import paths, templates
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import QualificationWeights
+    from crmctl.insight.qualification_weights import QualificationWeights
     from crmctl.model.record import Record
     from crmctl.render.sections import Conflict
     from crmctl.workspace.changes import ChangeSet

@@ -11,8 +11,8 @@ from crmctl.workspace.paths import ACCOUNTS
 if TYPE_CHECKING:
     from crmctl.insight.explain import Change, InputChange, Line
     from crmctl.insight.health import Health, InputScore
+    from crmctl.insight.health_weights import HealthWeights
     from crmctl.insight.past import Recorded, Standing
-    from crmctl.insight.weights import HealthWeights
     from crmctl.insight.whatif import Move, Simulation
 
 PARTS = ("data", "weights", "missingness", "override")

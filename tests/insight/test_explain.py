@@ -15,9 +15,10 @@ import pytest
 from crmctl.insight.evidence import Evidence
 from crmctl.insight.explain import Change, change, lines
 from crmctl.insight.health import Health, score
+from crmctl.insight.health_weights import INPUTS
 from crmctl.insight.inputs.fact import Fact, Facts, unknown
 from crmctl.insight.past import Standing, now
-from crmctl.insight.weights import INPUTS, Weights
+from crmctl.insight.weights import Weights
 from crmctl.insight.whatif import assume
 from crmctl.workspace.workspace import Workspace
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from crmctl.insight.facts import facts
+from crmctl.insight.health_weights import INPUTS
 from crmctl.insight.inputs.fact import Fact, Facts
-from crmctl.insight.weights import INPUTS, Weights
+from crmctl.insight.weights import Weights
 from crmctl.model.record import Account
 from crmctl.workspace.measures import Measure
 

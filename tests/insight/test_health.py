@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmctl.insight.health import Health, explain, score
+from crmctl.insight.health_weights import INPUTS
 from crmctl.insight.inputs.fact import Fact, Facts
-from crmctl.insight.weights import INPUTS, Weights
+from crmctl.insight.weights import Weights
 
 VALUES = st.none() | st.floats(-1000, 1000)
 FACTS = st.fixed_dictionaries({name: VALUES.map(Fact) for name in sorted(INPUTS)})

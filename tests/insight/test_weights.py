@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from crmctl.insight.health_weights import INPUTS
 from crmctl.insight.recommend import PLAYS
-from crmctl.insight.weights import INPUTS, Weights, lint, load_weights
+from crmctl.insight.weights import Weights, lint, load_weights
 from crmctl.model.errors import ConfigError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

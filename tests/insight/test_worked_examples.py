@@ -10,8 +10,9 @@ import pytest
 from crmctl.insight.curves import Band, band, curve_problem
 from crmctl.insight.explain import lines
 from crmctl.insight.health import Health, score
+from crmctl.insight.health_weights import INPUTS
 from crmctl.insight.inputs.fact import Fact, Facts
-from crmctl.insight.weights import INPUTS, Weights, lint
+from crmctl.insight.weights import Weights, lint
 from crmctl.model.numbers import half_up
 
 DAY = dt.date(2026, 11, 22)

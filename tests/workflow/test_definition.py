@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crmctl.insight.weights import INPUTS
+from crmctl.insight.health_weights import INPUTS
 from crmctl.model.errors import ConfigError
 from crmctl.workflow.actions import ACTIONS
 from crmctl.workflow.definition import lint, load_workflows

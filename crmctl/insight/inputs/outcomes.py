@@ -10,7 +10,7 @@ from crmctl.insight.evidence import Deal, Evidence, Goal
 from crmctl.insight.inputs.fact import Fact, Facts, count, unknown
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import Measuring
+    from crmctl.insight.health_weights import Measuring
 
 
 def outcomes(evidence: Evidence, now: int, how: Measuring) -> Facts:

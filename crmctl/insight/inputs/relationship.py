@@ -10,7 +10,7 @@ from crmctl.insight.evidence import WRITTEN, Evidence, Person, Talk
 from crmctl.insight.inputs.fact import Fact, Facts, count, unknown
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import Measuring
+    from crmctl.insight.health_weights import Measuring
 
 
 def relationship(evidence: Evidence, now: int, how: Measuring) -> Facts:

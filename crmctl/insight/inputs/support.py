@@ -10,7 +10,7 @@ from crmctl.insight.evidence import UNDATED, Evidence, Ticket
 from crmctl.insight.inputs.fact import Fact, Facts, count, unknown
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import Measuring
+    from crmctl.insight.health_weights import Measuring
 
 
 NAMES = ("open_tickets", "ticket_rate", "severe_share", "days_to_close", "reopened_share")

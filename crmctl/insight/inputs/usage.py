@@ -11,7 +11,7 @@ from crmctl.insight.inputs.fact import Fact, Facts, Series, unknown
 from crmctl.workspace import paths
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import Measuring
+    from crmctl.insight.health_weights import Measuring
 
 
 ACTIVE, USED, AVAILABLE = "usage.active_users", "usage.features_used", "usage.features_available"

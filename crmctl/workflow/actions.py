@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from crmctl.workflow import (
     actions_documents,
@@ -12,29 +13,60 @@ from crmctl.workflow import (
     actions_tasks,
 )
 from crmctl.workflow.occasion import Done, Occasion
+from crmctl.workspace.source_settings import Strict
+
+ANYTHING = object()
+"""A value that cannot be told before."""
+_A_TASK = {"task_created": ANYTHING, "open_tasks": ANYTHING}
+
+
+class NoParameters(Strict):
+    """An action that needs to be told nothing."""
+
+
+def no_effects(_parameters: Any) -> Mapping[str, object]:
+    """An action after which every condition reads as before."""
+    return {}
+
+
+def always(effects: Mapping[str, object]) -> Callable[[Any], Mapping[str, object]]:
+    """Effects that do not depend on the parameters."""
+    return lambda _parameters: effects
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action: what it does in a sentence, and the plan of doing it."""
+    """One action: what it does in a sentence, the plan of doing it, and what it must be told.
+
+    ``effects`` gives, for parameters, the names that may have another value afterwards, each with that value or
+    `ANYTHING`; events count as names, and a field of a deal is ``deal.stage``.
+    """
 
     doc: str
     plan: Callable[[Occasion], Done]
+    parameters: type[Strict] = NoParameters
+    effects: Callable[[Any], Mapping[str, object]] = no_effects
 
 
 ACTIONS = {
     "research_company": Action(
-        "a research brief in plans/ and a task to fill it in", actions_documents.research_company
+        "a research brief in plans/ and a task to fill it in",
+        actions_documents.research_company,
+        effects=always(_A_TASK),
     ),
     "score_icp_fit": Action(
         "the fit with the ideal customer, stated in the profile and kept as a measure",
         actions_ownership.score_icp_fit,
+        effects=always({"icp_fit": ANYTHING, "icp_tier": ANYTHING}),
     ),
     "assign_owner": Action(
         "an owner for an account without one: the default owner, else who has the fewest accounts",
         actions_ownership.assign_owner,
+        effects=always({"owner": ANYTHING}),
     ),
-    "schedule_outreach": Action("a task to reach the contact", actions_tasks.schedule_outreach),
+    "schedule_outreach": Action(
+        "a task to reach the contact", actions_tasks.schedule_outreach, effects=always(_A_TASK)
+    ),
     "notify_account_manager": Action(
         "a message to the account's owner", actions_messages.notify_account_manager
     ),
@@ -43,11 +75,14 @@ ACTIONS = {
         actions_documents.create_intervention_plan,
     ),
     "schedule_check_in_call": Action(
-        "a task to call the customer", actions_tasks.schedule_check_in_call
+        "a task to call the customer",
+        actions_tasks.schedule_check_in_call,
+        effects=always(_A_TASK),
     ),
     "escalate_to_manager": Action(
         "a message to the owner's manager, and a task for that manager",
         actions_messages.escalate_to_manager,
+        effects=always(_A_TASK),
     ),
     "identify_expansion_use_cases": Action(
         "an expansion brief in plans/", actions_documents.identify_expansion_use_cases
@@ -55,9 +90,12 @@ ACTIONS = {
     "research_decision_makers": Action(
         "a task that names the buying roles nobody is known for",
         actions_tasks.research_decision_makers,
+        effects=always(_A_TASK),
     ),
     "create_expansion_opportunity": Action(
-        "an open deal of type expansion, unless there is one", actions_ownership.create_expansion
+        "an open deal of type expansion, unless there is one",
+        actions_ownership.create_expansion,
+        effects=always({"deal_created": ANYTHING, "open_deals": ANYTHING}),
     ),
     "notify_account_team": Action(
         "a message to everybody who works on the account", actions_messages.notify_account_team

@@ -16,7 +16,10 @@ def research_company(occasion: Occasion) -> Done:
     if recent is not None:
         return Done("researched already", recent.path)
     brief = document(occasion, "research-brief", {})
+    visit = f"See what their site shows: `crmctl research {occasion.account.slug}`"
     steps = [
+        # A workflow visits nobody: that is for a person to ask for.
+        *([visit] if occasion.ws.config.research.enabled else ()),
         f"Fill in {brief.path}",
         "Put what you learn into the profile: industry, employees, technologies, business_intelligence",
         "Name whom to reach first, and why now",

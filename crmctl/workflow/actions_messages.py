@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crmctl.model.text import one_line
+from crmctl.workflow import steps
 from crmctl.workflow.occasion import Done, Occasion, due, message, task
 
 
@@ -81,7 +82,8 @@ def _lines(occasion: Occasion) -> list[str]:
     ]
     if occasion.workflow.description:
         lines.append(f"What this is for: {occasion.workflow.description}")
-    others = [a for a in occasion.workflow.actions if a != occasion.action]
+    course = steps.every(occasion.workflow.course)
+    others = [s.id for s in course if isinstance(s, steps.Do) and s.id != occasion.action]
     if others:
         lines += ["", "Laid out with it:"]
         for other in others:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.citing import Lines
 from crmctl.insight.picture import picture
+from crmctl.insight.technographics import technologies
+from crmctl.insight.technographics_rules import load_technologies
 from crmctl.insight.text_rules import load_rules
 from crmctl.model.schema import FIELDS
 from crmctl.workspace import measures
@@ -35,17 +37,20 @@ def briefing(ws: Workspace, account: Account, weights: Weights) -> dict[str, Any
     """The context of the templates: `crmctl.insight.picture.picture`, with lines where they cite, and more.
 
     ``profile`` has every field of the schema, None where nobody states it. ``known`` (field, value, by)
-    and ``unknown`` (field, question) are the `RESEARCHED` fields; ``people`` are those who have not left.
+    and ``unknown`` (field, question) are the `RESEARCHED` fields; ``people`` are those who have not left;
+    ``technologies`` (name, category, status, strength, age in days, source, quote) are cited by their newest evidence.
     """
     with opened(ws.root, ws.state_dir) as index:
         measures.refresh(index)
         series = measures.series(index, account.slug)
-    seen = picture(account, series, ws.today, weights, load_rules(ws.root))
+    rules = load_rules(ws.root)
+    seen = picture(account, series, ws.today, weights, rules, ws.root)
     lines = Lines(ws.root, account.slug)
     for name in ("risks", "buying", "expansion", "competitors"):
         seen[name] = lines.cited(seen[name])
     seen["health"]["recommendations"] = lines.cited(seen["health"]["recommendations"])
     profile = account.profile
+    runs = technologies(account, load_technologies(ws.root), rules, ws.today)
     stated = {name: profile.stated(name) for name in RESEARCHED}
     return seen | {
         "profile": {name: profile.get(name) for name in FIELDS["account"]},
@@ -58,6 +63,18 @@ def briefing(ws: Workspace, account: Account, weights: Weights) -> dict[str, Any
             {"field": name, "question": question}
             for name, question in RESEARCHED.items()
             if stated[name][0] is None
+        ],
+        "technologies": [
+            {
+                "name": each.name,
+                "category": each.category,
+                "status": each.status,
+                "strength": each.strength,
+                "age": each.age,
+                "source": lines.cite(each.evidence[0].source),
+                "quote": each.evidence[0].quote,
+            }
+            for each in runs
         ],
         "people": [p for p in seen["relationships"]["people"] if p["left"] is None],
     }

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crmctl.insight import text_rules, weights, weights_file
+from crmctl.insight import technographics_rules, text_rules, weights, weights_file
+from crmctl.insight.health_lint import unfilled
 from crmctl.model.errors import DamagedFile, Problem
 from crmctl.workflow import definition
 from crmctl.workflow.actions import ACTIONS
-from crmctl.workspace import checks, episodes, yamlio
+from crmctl.workspace import checks, episodes, files, yamlio
 from crmctl.workspace.checks.account import ANY_ACCOUNT
 from crmctl.workspace.checks.source import FileCheck
-from crmctl.workspace.config import Config, examine
+from crmctl.workspace.config import CONFIG, Config, examine
 from crmctl.workspace.paths import ACCOUNTS
 
 if TYPE_CHECKING:
@@ -21,16 +22,46 @@ if TYPE_CHECKING:
 
 
 def check(ws: Workspace, paths: Iterable[str] | None = None) -> list[Problem]:
-    """Everything wrong with a workspace, or with the files at or beneath ``paths``, by path and line."""
-    return checks.check(ws.root, ws.now, paths, others=FILES)
+    """Everything wrong with a workspace, or with the files at or beneath ``paths``, by path and line.
+
+    What takes the scores of all accounts is looked for only when the whole workspace is checked.
+    """
+    found = checks.check(ws.root, ws.now, paths, others=FILES)
+    settings = {CONFIG, weights_file.WEIGHTS, text_rules.SIGNALS}
+    if paths is not None or any(p.severity == "error" and p.path in settings for p in found):
+        return found
+    return sorted({*found, *_unfilled(ws)})
+
+
+def _unfilled(ws: Workspace) -> list[Problem]:
+    """The inputs of the score that no customer has. Scores are computed, or remembered, and not written."""
+    raw = files.read(ws.root, weights_file.WEIGHTS)
+    if raw is None:
+        return []
+    from crmctl.insight.scoring import plan_scores
+
+    health = weights.load_weights(ws.root).health
+    results = plan_scores(ws).results
+    return _placed(
+        [
+            Problem(weights_file.WEIGHTS, 0, field, text, "unfilled", "warning")
+            for field, text in unfilled(health, results.values())
+        ],
+        raw,
+    )
+
+
+def _placed(problems: Iterable[Problem], raw: bytes) -> list[Problem]:
+    """With the line of each one's field."""
+    text = raw.decode("utf-8-sig")
+    return [p._replace(line=yamlio.line_of(text, p.field.split("."))) for p in problems]
 
 
 def _weights(_root: Path, _config: Config, path: str, raw: bytes) -> list[Problem]:
     found, problems = examine(raw, path, weights.Weights)
     if found is None:
         return problems
-    text = raw.decode("utf-8-sig")
-    return [p._replace(line=yamlio.line_of(text, p.field.split("."))) for p in weights.lint(found)]
+    return _placed(weights.lint(found), raw)
 
 
 def _signals(_root: Path, _config: Config, path: str, raw: bytes) -> list[Problem]:
@@ -66,9 +97,14 @@ def _episodes(_root: Path, _config: Config, path: str, raw: bytes) -> list[Probl
     return []
 
 
+def _technologies(_root: Path, _config: Config, path: str, raw: bytes) -> list[Problem]:
+    return examine(raw, path, technographics_rules.TechnologyRules)[1]
+
+
 FILES: dict[str, FileCheck] = {
     weights_file.WEIGHTS: _weights,
     text_rules.SIGNALS: _signals,
+    technographics_rules.TECHNOLOGIES: _technologies,
     definition.WORKFLOWS: _workflows,
     f"{ACCOUNTS}{ANY_ACCOUNT}episodes.jsonl": _episodes,
 }

@@ -38,6 +38,7 @@ def plan(
     for slug in slugs:
         planner.account(slug)
     planner.note_measures()
+    planner.note_limits()
     if account is None:
         planner.note_baselines(alone=workflow is not None)
     return planner.plan

@@ -23,6 +23,7 @@ from crmctl.workflow.syntax import (
     Name,
     Node,
     Operand,
+    Past,
     read,
 )
 
@@ -61,9 +62,9 @@ def parse(text: str) -> Expression:
     return Expression(text, read(text))
 
 
-def _names(node: Node) -> Iterator[Name | Call]:
+def _names(node: Node) -> Iterator[Name | Call | Past]:
     match node:
-        case Name() | Call():
+        case Name() | Call() | Past():
             yield node
         case Compare():
             yield from (side for side in (node.left, node.right) if not isinstance(side, Constant))
@@ -77,6 +78,8 @@ def _names(node: Node) -> Iterator[Name | Call]:
 def _truth(node: Node, values: Mapping[str, object], today: dt.date) -> Truth:
     match node:
         case Compare():
+            if not _same_currency(node, values):
+                return None
             left, right = _value(node.left, values, today), _value(node.right, values, today)
             return _compared(node.operator, left, right, today)
         case Inverse():
@@ -104,7 +107,7 @@ def _joined(node: Junction, values: Mapping[str, object], today: dt.date) -> Tru
 def _value(operand: Operand, values: Mapping[str, object], today: dt.date) -> object:
     if isinstance(operand, Constant):
         return operand.value
-    if isinstance(operand, Name):
+    if isinstance(operand, (Name, Past)):
         return _plain(values.get(operand.name))
     value = _plain(values.get(operand.argument.name))
     match operand.function:
@@ -117,6 +120,12 @@ def _value(operand: Operand, values: Mapping[str, object], today: dt.date) -> ob
         case "days_until":
             return (value - today).days if isinstance(value, dt.date) else None
     return None
+
+
+def _same_currency(node: Compare, values: Mapping[str, object]) -> bool:
+    """Whether an amount that names its currency may be compared: no amount is ever converted."""
+    units = {side.unit for side in (node.left, node.right) if isinstance(side, Constant)} - {""}
+    return not units or units == {values.get("currency")}
 
 
 def _plain(value: object) -> object:

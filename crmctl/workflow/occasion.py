@@ -49,7 +49,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """One action of one episode. ``changes`` holds what earlier actions of the run planned; read it only."""
+    """One action of one episode. ``changes`` holds what earlier actions of the run planned; read it only.
+
+    ``action`` is the name of the step, under which its outcome is recorded; ``chosen`` is who gets the work by the
+    workflow's own rules, "" for whoever owns the account.
+    """
 
     ws: Workspace
     account: Account
@@ -58,9 +62,11 @@ class Occasion:
     episode: Episode
     history: Sequence[Episode]
     action: str
+    parameters: Any
     changes: ChangeSet
     insight: Insight
     least_loaded: Callable[[], Member | None]
+    chosen: str
 
     @property
     def id(self) -> str:
@@ -77,10 +83,9 @@ class Occasion:
 
     @property
     def subject(self) -> Record | None:
-        """The record whose appearance opened the episode, None for a state trigger."""
-        folder, _, identity = self.episode.key.partition("/")
-        found = {"contacts": self.account.contacts, "deals": self.account.deals}.get(folder, {})
-        return found.get(identity)
+        """The record that opened the episode by appearing or changing, None for a condition or a schedule."""
+        folder, identity = self.episode.subject
+        return find(self.account, folder, identity) if identity else None
 
     @property
     def owner(self) -> str:
@@ -98,8 +103,8 @@ class Occasion:
 
     @property
     def assignee(self) -> str:
-        """Who gets the work: the workflow's own owner, else the account's, else the candidate for it."""
-        chosen = self.workflow.owner or self.account.profile.text("owner")
+        """Who gets the work: whom the workflow's rules name, else the account's owner, else the candidate for it."""
+        chosen = self.chosen or self.account.profile.text("owner")
         return self.member_id(chosen) if chosen else self.candidate
 
     def member_id(self, text: str) -> str:
@@ -138,6 +143,14 @@ class Occasion:
         found = [e for e in self.history if e.opened >= since and e is not self.episode]
         outcomes = [e.actions[action] for e in found if action in e.actions]
         return next((o for o in reversed(outcomes) if o.state == DONE and o.path), None)
+
+
+def find(account: Account, folder: str, identity: str) -> Record | None:
+    """The record of an account with this id in this folder."""
+    if folder == "interactions":
+        return next((r for r in account.interactions if r.id == identity), None)
+    records = {"contacts": account.contacts, "deals": account.deals, "tasks": account.tasks}
+    return records.get(folder, {}).get(identity)
 
 
 def made_id(account: str, workflow: str, episode: str, action: str) -> str:

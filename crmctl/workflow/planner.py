@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError, DamagedFile, Problem
 from crmctl.model.text import one_line
-from crmctl.workflow import outbox, triggers
+from crmctl.workflow import opening, outbox, steps, walk
 from crmctl.workflow.actions import ACTIONS
-from crmctl.workflow.occasion import NotYet, Occasion, made_id
+from crmctl.workflow.occasion import NotYet, Occasion, find, made_id
+from crmctl.workflow.owners import LEAST_LOADED, MANAGER
+from crmctl.workflow.triggers import PROFILE
 from crmctl.workspace import episodes, files, measures, paths, store, yamlio
 from crmctl.workspace.changes import ChangeSet, FileChange
-from crmctl.workspace.episodes import DONE, FAILED, WAITING, Episode, Outcome
+from crmctl.workspace.episodes import DONE, EVERY, FAILED, SNOOZED, WAITING, Episode, Outcome
 from crmctl.workspace.index import opened
 from crmctl.workspace.records import read_record
 
@@ -34,11 +36,12 @@ if TYPE_CHECKING:
 
 STATE = paths.state("workflows")
 CLOSED = "closed"
+HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that a run does: ``state`` is did, waiting, failed, or closed (an episode is over)."""
+    """One thing that a run does: ``state`` is did, waiting, failed, closed (an episode is over) or held (a limit)."""
 
     account: str
     workflow: str
@@ -76,13 +79,13 @@ class Planner:
     ) -> None:
         self.ws = ws
         self.workflows = workflows
-        self.conditions = {name: workflow.condition for name, workflow in workflows.items()}
         self.values = values
         self.insight = insight
         self.plan = RunPlan()
         self.baselines = _baselines(ws)
         self.measured: list[measures.Measure] = []
         self.workload: Counter[str] | None = None
+        self.opened: Counter[str] = Counter()
 
     def account(self, slug: str) -> None:
         """Everything that is due for one account; one that cannot be read is left alone, whole."""
@@ -90,9 +93,9 @@ class Planner:
             path = paths.episodes(slug)
             raw = files.read(self.ws.root, path)
             history = episodes.parse(raw or b"", path)
-            running = [e for e in history if e.closed is None]
+            running = [e for e in history if e.closed is None and e.is_state]
             self._trigger(slug, history)
-            due = [e for e in history if e.closed is None and self._todo(e)]
+            due = [e for e in history if self._is_due(e, history)]
             if due:
                 self._act(self._load(slug, due), history, due)
         except DamagedFile as error:
@@ -103,7 +106,7 @@ class Planner:
                 Problem(f"{paths.ACCOUNTS}/{slug}", 0, "", str(error), "file")
             )
             return
-        over = [e for e in running if e.closed is not None and e.key.isdigit()]
+        over = [e for e in running if e.closed is not None]
         self.plan.steps += [_step(slug, e, "", Outcome(CLOSED, "over")) for e in over]
         self.plan.changes.put(path, raw, episodes.dump(history), "what workflows did")
 
@@ -117,7 +120,7 @@ class Planner:
 
     def note_baselines(self, *, alone: bool) -> None:
         """Records since when event triggers look; workflows that are off lose it, unless one runs ``alone``."""
-        events = [name for name, condition in self.conditions.items() if condition is None]
+        events = [name for name, workflow in self.workflows.items() if workflow.looks_back]
         kept = self.baselines if alone else {}
         since = kept | {name: self.baselines.get(name, self.ws.today) for name in events}
         raw = files.read(self.ws.root, STATE)
@@ -125,20 +128,75 @@ class Planner:
         new = yamlio.dump_mapping(state).encode() if state else None
         self.plan.changes.put(STATE, raw, new, "since when workflows look")
 
-    def _todo(self, episode: Episode) -> list[str]:
+    def _todo(self, episode: Episode) -> list[steps.Do]:
+        """The actions of an episode that are to be done now, in their order."""
         workflow = self.workflows.get(episode.workflow)
-        return episode.unfinished(workflow.actions) if workflow else []
+        if workflow is None or episode.is_note:
+            return []
+        return [
+            step
+            for step in walk.reached(workflow.course, episode, self.ws.today)
+            if not episode.did(step.id)
+        ]
+
+    def _is_due(self, episode: Episode, history: list[Episode]) -> bool:
+        workflow = self.workflows.get(episode.workflow)
+        if workflow is None or episode.is_note or self._is_snoozed(episode.workflow, history):
+            return False
+        if episode.closed is not None and not _goes_on(episode, workflow):
+            return False
+        return not walk.is_done(workflow.course, episode)
+
+    def _is_snoozed(self, workflow: str, history: list[Episode]) -> bool:
+        """Whether people want to hear nothing of a workflow in this account for now."""
+        return any(
+            e.key == SNOOZED
+            and e.workflow in (workflow, EVERY)
+            and (e.closed is None or e.closed > self.ws.today)
+            for e in history
+        )
 
     def _trigger(self, slug: str, history: list[Episode]) -> None:
-        values = self.values(slug)
-        sight = triggers.Sight(values, lambda folder: _names(self.ws, slug, folder), self.ws.today)
+        sight = opening.Sight(
+            self.values(slug),
+            lambda folder: _names(self.ws, slug, folder),
+            lambda name: self._deals(slug, name),
+            self.ws.today,
+            self.ws.local_now,
+        )
         for name, workflow in self.workflows.items():
-            condition = self.conditions[name]
-            if condition is not None:
-                history += triggers.became(name, condition, history, sight)
-            else:
-                first = name not in self.baselines
-                history += triggers.appeared(name, workflow.trigger, history, sight, first=first)
+            if self._is_snoozed(name, history):
+                continue
+            new = opening.look(name, workflow, history, sight, first=name not in self.baselines)
+            history += self._within_limits(name, workflow, new)
+
+    def _within_limits(self, name: str, workflow: Workflow, new: list[Episode]) -> list[Episode]:
+        """What may begin in this run; the rest is found again by the next."""
+        most = workflow.limits.per_run
+        kept = []
+        for episode in new:
+            if not episode.is_note and episode.closed is None:
+                self.opened[name] += 1
+                if most is not None and self.opened[name] > most:
+                    continue
+            kept.append(episode)
+        return kept
+
+    def note_limits(self) -> None:
+        """Says what a limit kept from beginning."""
+        for name, workflow in self.workflows.items():
+            most = workflow.limits.per_run
+            if most is not None and self.opened[name] > most:
+                text = f"{self.opened[name] - most} more wait: the limit is {most} a run"
+                self.plan.steps.append(Step("", name, "", "", HELD, text, "", ""))
+
+    def _deals(self, slug: str, name: str) -> dict[str, str]:
+        """One field of each deal of an account that can be read and was not deleted."""
+        reader = store.Reader(self.ws.root, self.ws.ranking, fast=True)
+        account = reader.account(slug, only=frozenset({"deals"}))
+        if account is None:
+            return {}
+        return {id: deal.text(name) for id, deal in account.deals.items() if not deal.deleted}
 
     def _load(self, slug: str, due: list[Episode]) -> Account:
         """The account without what a killed run made for the actions to come: they take it up again."""
@@ -148,7 +206,7 @@ class Planner:
             raise DamagedFile(reader.problems)
         subjects = {f"{paths.ACCOUNTS}/{slug}/{name}.md" for name in self._subjects(account)}
         self.plan.problems += [p for p in reader.problems if p.path in subjects]
-        ids = {made_id(slug, e.workflow, e.key, a) for e in due for a in self._todo(e)}
+        ids = {made_id(slug, e.workflow, e.key, s.id) for e in due for s in self._todo(e)}
         for records in (account.deals, account.tasks):
             for name in [name for name in records if name[-8:] in ids]:
                 del records[name]
@@ -167,20 +225,24 @@ class Planner:
     def _act(self, account: Account, history: list[Episode], due: list[Episode]) -> None:
         unreadable = self._subjects(account)
         for episode in sorted(due, key=lambda e: (e.opened, e.workflow, e.key)):
-            if episode.key in unreadable:
+            if "/".join(episode.subject) in unreadable:
                 if not episode.actions:
                     history.remove(episode)
                 continue
             if _is_gone(account, episode):
                 episode.closed = self.ws.today
                 continue
-            for action in self._todo(episode):
-                self._do(account, history, episode, action)
-            if not episode.key.isdigit() and not self._todo(episode):
+            workflow = self.workflows[episode.workflow]
+            sight = self.values(account.slug)
+            for step in walk.walk(workflow.course, episode, sight, self.ws.today):
+                self._do(account, history, episode, step)
+            if not episode.is_state and walk.is_done(workflow.course, episode):
                 episode.closed = self.ws.today
 
-    def _do(self, account: Account, history: list[Episode], episode: Episode, action: str) -> None:
-        workflow = self.workflows[episode.workflow]
+    def _do(
+        self, account: Account, history: list[Episode], episode: Episode, step: steps.Do
+    ) -> None:
+        workflow, action = self.workflows[episode.workflow], step.id
         occasion = Occasion(
             self.ws,
             account,
@@ -189,13 +251,15 @@ class Planner:
             episode,
             history,
             action,
+            step.parameters,
             self.plan.changes,
             self.insight,
             self._least_loaded,
+            self._owner(account, workflow),
         )
         before = episode.actions.get(action)
         try:
-            done = ACTIONS[action].plan(occasion)
+            done = ACTIONS[step.action].plan(occasion)
         except NotYet as reason:
             outcome = Outcome(WAITING, one_line(str(reason), 300))
         except CrmError as error:
@@ -222,6 +286,23 @@ class Planner:
             account.profile = record
         else:
             {"deal": account.deals, "task": account.tasks}[place[0]][record.id] = record
+
+    def _owner(self, account: Account, workflow: Workflow) -> str:
+        """Whom a workflow's own rules give its work to; "" leaves it to whoever owns the account."""
+        if isinstance(workflow.owner, str):
+            return workflow.owner
+        values = self.values(account.slug)
+        for rule in workflow.owner:
+            if rule.holds is not None and rule.holds.holds(values, self.ws.today) is not True:
+                continue
+            if rule.to == LEAST_LOADED:
+                member = self._least_loaded()
+                return member.id if member else ""
+            if rule.to == MANAGER:
+                owner = self.ws.config.member(account.profile.text("owner"))
+                return owner.manager if owner else ""
+            return "" if rule.is_role else rule.to
+        return ""
 
     def _least_loaded(self) -> Member | None:
         """Who of the team owns the fewest accounts, the first in the list of equals; None without a team."""
@@ -252,17 +333,25 @@ def _step(slug: str, episode: Episode, action: str, outcome: Outcome) -> Step:
     )
 
 
+def _goes_on(episode: Episode, workflow: Workflow) -> bool:
+    """Whether what waits is still done although the condition is over."""
+    waits = any(outcome.state == WAITING for outcome in episode.actions.values())
+    return episode.is_state and workflow.on_clear == "finish" and waits
+
+
 def _is_gone(account: Account, episode: Episode) -> bool:
     """Whether the record that opened the episode was taken away, deleted in its system, or is of one who left."""
-    folder, _, identity = episode.key.partition("/")
+    folder, identity = episode.subject
     if not identity:
         return False
-    found = {"contacts": account.contacts, "deals": account.deals}.get(folder, {}).get(identity)
+    found = find(account, folder, identity)
     return found is None or found.deleted or found.get("left") is not None
 
 
 def _names(ws: Workspace, slug: str, folder: str) -> list[str]:
     """The ids of the records in one folder of an account, sorted, without reading them."""
+    if folder == PROFILE:
+        return ["profile"]
     try:
         names = os.listdir(ws.root / paths.ACCOUNTS / slug / folder)
     except (FileNotFoundError, NotADirectoryError):

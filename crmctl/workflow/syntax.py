@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 500
 MAX_DEPTH = 20
+MAX_PAST_DAYS = 400
 
 GRAMMAR = r"""
 ?start: either
@@ -33,6 +34,8 @@ GRAMMAR = r"""
     | "(" either ")"
 ?operand: WORD -> name
     | WORD "(" WORD ")" -> call
+    | WORD "(" DURATION ")" -> past
+    | MONEY -> money
     | NUMBER -> number
     | PERCENT -> percent
     | DURATION -> duration
@@ -41,6 +44,7 @@ GRAMMAR = r"""
 
 OPERATOR: "<=" | ">=" | "==" | "!=" | "<" | ">" | "within" | "contains"
 DATE.3: /\d{4}-\d{2}-\d{2}/
+MONEY.3: /-?\d+(\.\d+)?[km]? ?(?!AND|NOT)[A-Z]{3}(?!\w)/
 PERCENT.2: /-?\d+(\.\d+)?%/
 DURATION.2: /\d+[dw](?!\w)/
 NUMBER.1: /-?\d+(\.\d+)?/
@@ -55,6 +59,16 @@ FUNCTIONS = {
     "count": "number of items of a list",
     "known": "whether anybody states the value; never unknown",
 }
+# What can be asked of a measure over the days up to today: ``health.drop(14d)``.
+METHODS = {
+    "drop": "how far it lies below its highest value",
+    "rise": "how far it lies above its lowest value",
+    "growth": "its change against the value then, as a ratio",
+    "mean": "its mean",
+    "lowest": "its lowest value",
+    "highest": "its highest value",
+    "was": "its value then",
+}
 _ELSEWHERE = {
     "=": "==",
     "&&": "and",
@@ -68,7 +82,8 @@ _ELSEWHERE = {
 }
 _KEYWORDS = ("and", "or", "not", "within", "contains")
 
-Kind = Literal["number", "percent", "duration", "date", "word", "string"]
+Kind = Literal["number", "percent", "money", "duration", "date", "word", "string"]
+_THOUSANDS = {"k": 1_000, "m": 1_000_000}
 
 
 class ExpressionError(ConfigError):
@@ -81,12 +96,16 @@ class ExpressionError(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that is written out. A percentage is a ratio, a duration a number of days."""
+    """A value that is written out. A percentage is a ratio, a duration a number of days.
+
+    ``unit`` is the currency of an amount of money.
+    """
 
     kind: Kind
     value: Decimal | dt.date | str
     text: str
     column: int
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +123,21 @@ class Call:
     function: str
     argument: Name
     column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One of `METHODS` of a measure, over so many days up to today."""
+
+    measure: str
+    method: str
+    days: int
+    column: int
+
+    @property
+    def name(self) -> str:
+        """The name under which its value is looked up, the same however it was written."""
+        return f"{self.measure}.{self.method}({self.days}d)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +165,8 @@ class Junction:
     parts: tuple[Node, ...]
 
 
-Operand = Constant | Name | Call
-Node = Constant | Name | Call | Compare | Inverse | Junction
+Operand = Constant | Name | Call | Past
+Node = Operand | Compare | Inverse | Junction
 
 
 def read(text: str) -> Node:
@@ -237,19 +271,42 @@ def _operand(tree: Any) -> Operand:
         case "call":
             argument = tree.children[1]
             return Call(text, Name(str(argument), argument.start_pos + 1), column)
+        case "past":
+            return _past(text, str(tree.children[1]), column)
+        case "money":
+            digits, unit = text[:-3].rstrip(), text[-3:]
+            times = _THOUSANDS.get(digits[-1], 1)
+            amount = Decimal(digits.rstrip("km")) * times
+            return Constant("money", amount, text, column, unit)
         case "number":
             return Constant("number", Decimal(text), text, column)
         case "percent":
             return Constant("percent", Decimal(text[:-1]) / 100, text, column)
         case "duration":
-            days = Decimal(text[:-1]) * (7 if text[-1] == "w" else 1)
-            return Constant("duration", days, text, column)
+            return Constant("duration", Decimal(days_of(text)), text, column)
         case "string":
             return Constant("string", text[1:-1], text, column)
     try:
         return Constant("date", dt.date.fromisoformat(text), text, column)
     except ValueError:
         raise ExpressionError(f"{text} is not a date that exists", column) from None
+
+
+def _past(text: str, duration: str, column: int) -> Past:
+    measure, _, method = text.rpartition(".")
+    if not measure or method not in METHODS:
+        hint = suggestion(method, METHODS) or f"; there are {', '.join(METHODS)}"
+        example = "write a measure and what is asked of it, such as health.drop(14d)"
+        raise ExpressionError(f"{text} asks nothing of a measure: {example}{hint}", column)
+    days = days_of(duration)
+    if not 1 <= days <= MAX_PAST_DAYS:
+        raise ExpressionError(f"{duration} is not 1 to {MAX_PAST_DAYS} days", column)
+    return Past(measure, method, days, column)
+
+
+def days_of(duration: str) -> int:
+    """``90d`` or ``12w`` in days."""
+    return int(duration[:-1]) * (7 if duration[-1] == "w" else 1)
 
 
 def _column(tree: Any) -> int:

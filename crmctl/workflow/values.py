@@ -9,10 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight import scoring
+from crmctl.insight.facts import by_measure
 from crmctl.insight.weights import load_weights
 from crmctl.model.errors import CrmError
 from crmctl.model.schema import FIELDS
 from crmctl.workflow.briefing import briefing
+from crmctl.workflow.measured import asked as asked_of
+from crmctl.workflow.measured import measure_of
+from crmctl.workflow.syntax import MAX_PAST_DAYS
 from crmctl.workflow.vocabulary import COUNTS, HEALTH, INPUTS, OWN, USAGE
 from crmctl.workspace import measures, store
 from crmctl.workspace.index import opened
@@ -67,6 +71,18 @@ class Insight:
         """The health of each account, as `crmctl score` would compute it now."""
         return scoring.plan_scores(self.ws, self.slugs).results
 
+    @cached_property
+    def series(self) -> Callable[[str], dict[str, list[tuple[int, float]]]]:
+        """Gives the measures of an account's past by name, as (day, value), oldest first."""
+        since = self.ws.today - dt.timedelta(days=2 * MAX_PAST_DAYS)
+        with opened(self.ws.root, self.ws.state_dir) as index:
+            measures.refresh(index)
+            if len(self.slugs) < scoring.MANY:
+                every = {slug: measures.series(index, slug, since) for slug in self.slugs}
+            else:
+                every = measures.all_series(index, since)
+        return lambda slug: by_measure(every.get(slug, ()))
+
     def usage(self, name: str) -> Mapping[str, tuple[str, str]]:
         """The newest (day, value) of one usage measure by account."""
         if name not in self._usage:
@@ -88,6 +104,8 @@ class AccountValues(Mapping[str, object]):
             return self._scored(name)
         if name in _COUNTS:
             return self.counts.get(name)
+        if name.endswith(")"):
+            return self._past(name)
         if name.startswith(USAGE):
             found = self.insight.usage(name).get(self.slug)
             return None if found is None else Decimal(found[1])
@@ -100,6 +118,19 @@ class AccountValues(Mapping[str, object]):
 
     def __len__(self) -> int:
         return len(self.insight.profiles[self.slug])
+
+    @cached_property
+    def series(self) -> dict[str, list[tuple[int, float]]]:
+        """What was measured of this account, by measure."""
+        return self.insight.series(self.slug)
+
+    def _past(self, name: str) -> float | None:
+        """The value of a `crmctl.workflow.syntax.Past` by its name."""
+        asked, _, days = name.removesuffix("d)").partition("(")
+        measure, _, method = asked.rpartition(".")
+        real = measure_of(measure)
+        rows = self.series.get(real, [])
+        return asked_of(rows, real, method, int(days), self.insight.ws.today)
 
     @cached_property
     def counts(self) -> Mapping[str, int]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from crmctl.model.schema import ACCOUNT
 from crmctl.workflow.expression import Expression
+from crmctl.workflow.measured import SCORES
 from crmctl.workflow.syntax import (
     FUNCTIONS,
     Call,
@@ -18,8 +19,10 @@ from crmctl.workflow.syntax import (
     Name,
     Node,
     Operand,
+    Past,
     suggestion,
 )
+from crmctl.workspace.measures import NAME as MEASURE
 
 OWN = "field."
 USAGE = "usage."
@@ -27,7 +30,7 @@ USAGE = "usage."
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One name: ``kind`` is number, score (0 to 100), ratio, days, date, text, bool, list or any."""
+    """One name: ``kind`` is number, score (0 to 100), ratio, money, days, date, text, bool, list or any."""
 
     name: str
     kind: str
@@ -45,24 +48,35 @@ HEALTH = (
 # What the health score is made of; `weights.yaml` says how each is measured.
 INPUTS = (
     Term("usage_growth", "ratio", "usage against the period before; 50% is half as much again"),
+    Term("usage_baseline", "ratio", "usage against what is usual for them, a year before if known"),
+    Term("weekly_share", "ratio", "active users who come each week"),
     Term("active_share", "ratio", "active users for each seat"),
     Term("breadth", "ratio", "features used, of those their plan has"),
     Term("usage_age", "days", "days since usage was last measured"),
     Term("open_tickets", "number", "support tickets that are open"),
     Term("ticket_rate", "number", "new support tickets a month"),
+    Term("ticket_load", "number", "new support tickets a month for each hundred seats"),
+    Term("hours_to_answer", "number", "hours after which half of the tickets had our first answer"),
     Term("severe_share", "ratio", "support tickets of high priority or escalated"),
     Term("days_to_close", "days", "days after which half of the tickets are closed"),
     Term("reopened_share", "ratio", "support tickets that had to be opened again"),
     Term("active_contacts", "number", "people who talked with us lately"),
     Term("roles_covered", "ratio", "buying roles that somebody there holds"),
     Term("champion", "number", "1 for a champion we hear from, 0.5 for a silent one, 0 for none"),
+    Term(
+        "executive",
+        "number",
+        "1 for an executive we hear from, 0.5 for one we only know, 0 for none",
+    ),
     Term("days_since_contact", "days", "days since we last heard from them"),
+    Term("reply_hours", "number", "hours within which half of their answers come"),
     Term("balance", "ratio", "messages of the quieter side for each of the other's"),
     Term("sentiment", "number", "mood of the conversations, from -1 to 1"),
     Term("goal_pace", "ratio", "progress towards their goals; 100% is on schedule"),
     Term("survey_mean", "number", "what they last answered to surveys, 0 to 10"),
     Term("days_to_value", "days", "days from the start to the first value"),
     Term("renewal_outlook", "ratio", "renewals and expansions that were won"),
+    Term("value_ratio", "ratio", "what they gain in a year for what they pay; 100% is even"),
 )
 # Counted in the account's folder.
 COUNTS = (
@@ -73,6 +87,8 @@ COUNTS = (
     Term("open_tasks", "number", "tasks that are open"),
     Term("overdue_tasks", "number", "open tasks whose due date has passed"),
 )
+# Amounts in the account's currency.
+MONEY = frozenset({"arr", "mrr", "annual_revenue", "value_realised"})
 _FIELD_KINDS = {
     "int": "number",
     "decimal": "number",
@@ -81,8 +97,9 @@ _FIELD_KINDS = {
     "bool": "bool",
 }
 _CONSTANT_FITS = {
-    "number": {"number", "score", "ratio", "days"},
+    "number": {"number", "score", "ratio", "days", "money"},
     "percent": {"ratio"},
+    "money": {"money"},
     "duration": {"days"},
     "date": {"date"},
     "word": {"text", "list"},
@@ -92,6 +109,7 @@ _EXAMPLES = {
     "number": "a number such as 5",
     "score": "a number from 0 to 100",
     "ratio": "a percentage such as 50%",
+    "money": "an amount such as 50000 or 50k EUR",
     "days": "a number of days such as 30d",
     "date": "a date such as 2026-03-31",
     "text": "a word or text in quotes",
@@ -111,6 +129,8 @@ def terms() -> dict[str, Term]:
     for field in ACCOUNT:
         if field.kind != "map":
             kind = "list" if field.many else _FIELD_KINDS.get(field.kind, "text")
+            if field.name in MONEY:
+                kind = "money"
             found[field.name] = Term(field.name, kind, field.doc, field.choices)
     return found
 
@@ -141,7 +161,7 @@ def _condition(node: Operand) -> None:
         raise ExpressionError(
             f"{node.text} alone is no condition; compare it with a field", node.column
         )
-    kind = _kind(node)
+    kind = kind_of(node)
     if kind not in ("bool", "any"):
         name = node.function if isinstance(node, Call) else node.name
         raise ExpressionError(
@@ -163,11 +183,14 @@ def _term(name: Name) -> Term:
     raise ExpressionError(f"nothing is called {name.name}{hint}", name.column)
 
 
-def _kind(node: Operand) -> str:
+def kind_of(node: Operand) -> str:
+    """What kind of value a name, a constant or a call stands for; `ExpressionError` for one that is not there."""
     if isinstance(node, Constant):
         return node.kind
     if isinstance(node, Name):
         return _term(node).kind
+    if isinstance(node, Past):
+        return _past(node)
     if node.function not in FUNCTIONS:
         hint = suggestion(node.function, FUNCTIONS) or f"; there are {', '.join(FUNCTIONS)}"
         raise ExpressionError(f"there is no function {node.function}{hint}", node.column)
@@ -180,13 +203,26 @@ def _kind(node: Operand) -> str:
     return {"count": "number", "known": "bool"}.get(node.function, "days")
 
 
+def _past(node: Past) -> str:
+    """The kind of what is asked of a measure; a usage metric can have any name."""
+    known = (*SCORES, f"{USAGE}active_users")
+    if node.measure not in SCORES and not (
+        MEASURE.match(node.measure) and node.measure.startswith(("health.", USAGE))
+    ):
+        hint = suggestion(node.measure, known) or f"; such as {', '.join(known)}"
+        raise ExpressionError(f"there is no measure {node.measure}{hint}", node.column)
+    if node.method == "growth":
+        return "ratio"
+    return "number" if node.measure.startswith(USAGE) else "score"
+
+
 def _compare(node: Compare) -> list[str]:
     left, right = node.left, node.right
     if isinstance(left, Constant):
         if isinstance(right, Constant):
             raise ExpressionError("compares two constants; name a field", node.column)
         left, right = right, left
-    kind = _kind(left)
+    kind = kind_of(left)
     if kind == "any":
         return []
     _check_operator(node, left, kind)
@@ -226,9 +262,9 @@ def _check_operator(node: Compare, left: Operand, kind: str) -> None:
         )
 
 
-def _same(kind: str, right: Name | Call) -> list[str]:
-    numbers = {"number", "score", "days"}
-    other = _kind(right)
+def _same(kind: str, right: Name | Call | Past) -> list[str]:
+    numbers = {"number", "score", "days", "money"}
+    other = kind_of(right)
     if other not in (kind, "any") and not {kind, other} <= numbers:
         raise ExpressionError(f"{_label(right)} is another kind of value", right.column)
     return []
@@ -253,7 +289,7 @@ def _ratio_warning(left: Operand, kind: str, right: Constant) -> list[str]:
 
 def _label(node: Operand) -> str:
     match node:
-        case Name():
+        case Name() | Past():
             return node.name
         case Call():
             return f"{node.function}({node.argument.name})"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from crmctl.model.errors import ConfigError, DamagedFile, Problem
 from crmctl.model.record import DEFAULT_RANKING, Ranking
@@ -66,6 +66,68 @@ class Upkeep(Strict):
     }
 
 
+class LanguageModel(Strict):
+    """Whether and how a language model is asked. Where it is and its key are settings of each machine."""
+
+    enabled: Annotated[
+        bool,
+        Field(description="let `insights --model` send what it needs of an account to a model"),
+    ] = False
+    kind: Annotated[
+        Literal["openai", "anthropic"],
+        Field(description="what it speaks: /v1/chat/completions or /v1/messages"),
+    ] = "openai"
+    model: Annotated[str, Field(description="name of the model, as its server knows it")] = ""
+    send_tokens: Annotated[
+        int, Field(ge=500, le=200_000, description="most tokens of an account that are sent")
+    ] = 6000
+    answer_tokens: Annotated[
+        int, Field(ge=100, le=32_000, description="most tokens of the answer")
+    ] = 2000
+    limit_name: Annotated[
+        Literal["max_tokens", "max_completion_tokens"],
+        Field(description="what an openai server calls the limit of the answer"),
+    ] = "max_tokens"
+    seconds: Annotated[
+        float, Field(gt=0, le=180, description="how long to wait for the answer, retries included")
+    ] = 120.0
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.enabled and not self.model:
+            raise ValueError("names no model; write the one to ask, such as model: gpt-4.1")
+        return self
+
+
+class Research(Strict):
+    """How `crmctl research` visits a company's own public site."""
+
+    enabled: Annotated[
+        bool,
+        Field(description="whether sites may be visited at all; nothing is sent while it is off"),
+    ] = False
+    user_agent: Annotated[
+        str,
+        Field(
+            max_length=200,
+            pattern=r"^[\x20-\x7e]*$",
+            description="how we introduce ourselves, best with an address for complaints",
+        ),
+    ] = ""
+    pages: Annotated[int, Field(ge=1, le=20, description="pages of a site that are read")] = 6
+    delay_seconds: Annotated[
+        float, Field(ge=1, le=60, description="least seconds between two requests")
+    ] = 2.0
+    seconds: Annotated[int, Field(ge=5, le=600, description="seconds that one visit may take")] = 60
+    page_kilobytes: Annotated[
+        int, Field(ge=16, le=4096, description="kilobytes of a page that are looked at")
+    ] = 1024
+    refresh_days: Annotated[
+        int, Field(ge=1, le=365, description="days before what is found again is dated anew")
+    ] = 30
+    dns: Annotated[bool, Field(description="whether public DNS records are read too")] = True
+
+
 class Config(Strict):
     """The whole of ``crmctl.yaml``."""
 
@@ -76,6 +138,9 @@ class Config(Strict):
     currency: Annotated[
         str, Field(pattern="^[A-Z]{3}$", description="currency where a file states none")
     ] = "USD"
+    timezone: Annotated[
+        str, Field(description="the team's time zone, such as Europe/Berlin, for schedules")
+    ] = "UTC"
     team: Annotated[list[Member], Field(description="who we are")] = []
     default_owner: Annotated[str, Field(description="who gets what nobody owns")] = ""
     ranking: Annotated[list[str], Field(description="systems, the most believed first")] = list(
@@ -100,6 +165,19 @@ class Config(Strict):
     guards: Guards = Guards()
     sources: Annotated[Sources, Field(description="how each system is read")] = Sources()
     upkeep: Upkeep = Upkeep()
+    research: Research = Research()
+    language_model: LanguageModel = LanguageModel()
+
+    @field_validator("timezone")
+    @classmethod
+    def _on_earth(cls, value: str) -> str:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError):
+            raise ValueError("is no time zone; write one such as Europe/Berlin") from None
+        return value
 
     @field_validator("field_ranking")
     @classmethod

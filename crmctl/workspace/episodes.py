@@ -17,29 +17,44 @@ from crmctl.model.errors import DamagedFile, Problem
 DONE = "did"
 WAITING = "waiting"
 FAILED = "failed"
+SUBJECTS = frozenset({"contacts", "deals", "interactions", "tasks"})
+BASELINES = SUBJECTS | {"account", "change"}
+PENDING, CLEARING, SNOOZED = "pending", "clearing", "snooze"
+NOTES = BASELINES | {PENDING, CLEARING, SNOOZED}
+EVERY = "*"  # the workflow of a note that holds for all of them
 _DATES = ("opened", "closed")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one action: ``state`` is `DONE`, `WAITING` (tried again, quietly) or `FAILED`."""
+    """What came of one step: ``state`` is `DONE`, `WAITING` (tried again, quietly) or `FAILED`.
+
+    ``until`` is the day on which a wait is over.
+    """
 
     state: str
     text: str
     path: str = ""
+    until: dt.date | None = None
 
     def as_json(self) -> dict[str, str]:
         found = {self.state: self.text}
-        return {**found, "path": self.path} if self.path else found
+        if self.path:
+            found["path"] = self.path
+        if self.until:
+            found["until"] = self.until.isoformat()
+        return found
 
 
 @dataclass(slots=True)
 class Episode:
     """One occasion of one workflow.
 
-    ``key`` names it within account and workflow: ``contacts/<id>`` for a record that appeared, ``1``,
-    ``2`` … for the times a condition held. ``known`` is for the baseline, whose key is the folder alone:
-    the records that were there when the workflow first looked.
+    ``key`` names it within account and workflow: ``contacts/<id>`` for a record that appeared, ``deals/<id>@2`` and
+    ``change/2`` for the second change that was seen, ``at/2026-11-16`` for a day of a schedule, ``1``, ``2`` … for
+    the times a condition held. A `NOTES` key is no occasion but something to remember: what was known when the
+    workflow last looked (``known``: ids, or ``id=value``), since when a condition holds or is over, or until when
+    (``closed``) people want to hear nothing.
     """
 
     workflow: str
@@ -52,11 +67,28 @@ class Episode:
 
     @property
     def is_baseline(self) -> bool:
-        return self.key.isalpha()
+        """Whether it says what was known when the workflow last looked."""
+        return self.key in BASELINES
 
-    def unfinished(self, actions: Iterable[str]) -> list[str]:
-        """Those of ``actions`` that were not done yet, in their order."""
-        return [a for a in actions if a not in self.actions or self.actions[a].state != DONE]
+    @property
+    def is_note(self) -> bool:
+        """Whether it is no occasion."""
+        return self.key in NOTES
+
+    @property
+    def is_state(self) -> bool:
+        """Whether it is a time during which a condition holds; all others are over once they are done."""
+        return self.key.isdigit()
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """Folder and id of the record it is about; two empty texts if it is about none."""
+        folder, _, rest = self.key.partition("/")
+        return (folder, rest.partition("@")[0]) if folder in SUBJECTS else ("", "")
+
+    def did(self, step: str) -> bool:
+        """Whether a step is done."""
+        return step in self.actions and self.actions[step].state == DONE
 
 
 def parse(raw: bytes, path: str) -> list[Episode]:
@@ -99,11 +131,13 @@ def join(
         )
         mine = {e.key: e for e in joined if e.workflow == old.workflow}
         if old.is_baseline:
-            new.known = [_moved(f"{old.key}/{id}", places).partition("/")[2] for id in old.known]
+            new.known = [_known(old.key, item, places) for item in old.known]
             if old.key in mine:
                 mine[old.key].known += new.known
                 continue
-        elif old.key.isdigit():
+        elif old.is_note:
+            continue
+        elif old.is_state:
             new.key = str(max((int(k) for k in mine if k.isdigit()), default=0) + 1)
             goes_on = not any(e.closed is None for e in mine.values() if e.key.isdigit())
             new.closed = old.closed or (None if goes_on else today)
@@ -115,10 +149,17 @@ def join(
     return joined
 
 
+def _known(folder: str, item: str, places: Mapping[str, str]) -> str:
+    id, mark, value = item.partition("=")
+    return _moved(f"{folder}/{id}", places).partition("/")[2] + mark + value
+
+
 def _moved(key: str, places: Mapping[str, str]) -> str:
     """The key of a record under its new name, such as ``contacts/ines-okafor``."""
-    found = next((new for old, new in places.items() if old.endswith(f"/{key}.md")), f"/{key}.md")
-    return "/".join(found.removesuffix(".md").rsplit("/", 2)[-2:])
+    record, mark, number = key.partition("@")
+    end = f"/{record}.md"
+    found = next((new for old, new in places.items() if old.endswith(end)), end)
+    return "/".join(found.removesuffix(".md").rsplit("/", 2)[-2:]) + mark + number
 
 
 def _key(key: str) -> tuple[int, str]:
@@ -159,7 +200,8 @@ def _episode(data: Mapping[str, Any]) -> Episode:
 def _outcome(data: Mapping[str, Any]) -> Outcome:
     for state in (DONE, WAITING, FAILED):
         if state in data:
-            return Outcome(state, _text(data[state]), _text(data.get("path", "")))
+            until = _date(data.get("until"))
+            return Outcome(state, _text(data[state]), _text(data.get("path", "")), until)
     raise ValueError("an action has no outcome")
 
 

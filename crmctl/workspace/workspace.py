@@ -65,6 +65,13 @@ class Workspace:
         return cls(find_root(start or Path.cwd()))
 
     @property
+    def local_now(self) -> dt.datetime:
+        """The time in the team's time zone: schedules and quiet hours are people's time."""
+        from zoneinfo import ZoneInfo
+
+        return self.now.astimezone(ZoneInfo(self.config.timezone))
+
+    @property
     def today(self) -> dt.date:
         return self.now.date()
 

@@ -98,14 +98,15 @@ def test_an_episode_closes_and_a_new_one_opens(peopled: World) -> None:
     peopled.run()
     assert state_episodes(peopled) == [("1", "2026-03-31", None)]
     health["health_score"] = 75.0
-    over = peopled.on("2026-04-10").run()
+    assert peopled.on("2026-04-10").run().steps == []
+    over = peopled.on("2026-04-11").run()
     assert [(s.state, s.workflow) for s in over.steps] == [("closed", "health_degradation")]
     assert over.messages == []
     health["health_score"] = 50.0
     again = peopled.on("2026-05-20").run()
     assert len(again.messages) == 2
     assert state_episodes(peopled) == [
-        ("1", "2026-03-31", "2026-04-10"),
+        ("1", "2026-03-31", "2026-04-11"),
         ("2", "2026-05-20", None),
     ]
     assert len(peopled.outbox()) == 5

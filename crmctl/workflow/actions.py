@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from crmctl.model.errors import ConfigError
 from crmctl.workflow import (
     actions_documents,
     actions_messages,
+    actions_notices,
     actions_ownership,
+    actions_records,
     actions_tasks,
 )
 from crmctl.workflow.occasion import Done, Occasion
@@ -100,4 +104,58 @@ ACTIONS = {
     "notify_account_team": Action(
         "a message to everybody who works on the account", actions_messages.notify_account_team
     ),
+    "create_task": Action(
+        "a task in the workflow's own words",
+        actions_records.create_task,
+        actions_records.CreateTask,
+        always(_A_TASK),
+    ),
+    "set_field": Action(
+        "a value of the profile; what a person stated stays, unless overwrite is true",
+        actions_records.set_field,
+        actions_records.SetField,
+        actions_records.changes_field,
+    ),
+    "move_stage": Action(
+        "the account moved to a stage and step, with the stage's tasks",
+        actions_records.move_stage,
+        actions_records.MoveStage,
+        lambda told: {**actions_records.moves_to(told), **_A_TASK},
+    ),
+    "render": Action(
+        "a document in plans/ from one of the team's templates",
+        actions_records.render,
+        actions_records.Render,
+    ),
+    "notify": Action(
+        "a message in the workflow's own words to people or to a target",
+        actions_notices.notify,
+        actions_notices.Notify,
+    ),
+    "webhook": Action(
+        "a call of a webhook that this machine's settings know by its name",
+        actions_notices.webhook,
+        actions_notices.Webhook,
+    ),
 }
+
+
+def find(name: str) -> Action | None:
+    """An action by its name: one of `ACTIONS`, or one that an installed package brings; None if there is none.
+
+    A package names its `Action` in the entry point group ``crmctl.actions``. Nothing from the workspace is ever loaded.
+    """
+    return ACTIONS.get(name) or _installed().get(name)
+
+
+@cache
+def _installed() -> dict[str, Action]:
+    from importlib.metadata import entry_points
+
+    found = {}
+    for point in entry_points(group="crmctl.actions"):
+        action = point.load()
+        if not isinstance(action, Action):
+            raise ConfigError(f"{point.value}: is no crmctl.workflow.actions.Action")
+        found[point.name] = action
+    return found

@@ -11,7 +11,7 @@ from crmctl.workflow.occasion import Done, Occasion, due, message, task
 
 def notify_account_manager(occasion: Occasion) -> Done:
     """A message to the account's owner, or whoever gets the workflow's work."""
-    return _told(occasion, [occasion.owner or occasion.assignee], _subject(occasion))
+    return _told(occasion, [occasion.owner or occasion.assignee], subject_line(occasion))
 
 
 def notify_account_team(occasion: Occasion) -> Done:
@@ -23,7 +23,7 @@ def notify_account_team(occasion: Occasion) -> Done:
     return _told(
         occasion,
         [occasion.owner, *sorted(team)] if any(team) else [occasion.assignee],
-        _subject(occasion),
+        subject_line(occasion),
     )
 
 
@@ -46,12 +46,14 @@ def escalate_to_manager(occasion: Occasion) -> Done:
         priority="high",
         owner=manager or occasion.assignee,
     )
-    note = message(occasion, [manager], f"Escalation: {_subject(occasion)}", _lines(occasion))
+    note = message(
+        occasion, [manager], f"Escalation: {subject_line(occasion)}", notice_lines(occasion)
+    )
     return Done(f"message to {_names(note.to)}, {due(work)}", work.path, (work,), (note,))
 
 
 def _told(occasion: Occasion, to: Sequence[str], subject: str) -> Done:
-    note = message(occasion, to, subject, _lines(occasion))
+    note = message(occasion, to, subject, notice_lines(occasion))
     return Done(f"message to {_names(note.to)}", messages=(note,))
 
 
@@ -59,11 +61,12 @@ def _names(to: Sequence[str]) -> str:
     return ", ".join(to) or "nobody: the account has no owner"
 
 
-def _subject(occasion: Occasion) -> str:
+def subject_line(occasion: Occasion) -> str:
+    """Whom it is about, and why."""
     return f"{occasion.company}: {occasion.episode.because}"
 
 
-def _lines(occasion: Occasion) -> list[str]:
+def notice_lines(occasion: Occasion) -> list[str]:
     """What happened, what is laid out, where to look: each a line that stays one line."""
     profile = occasion.account.profile
     about = [

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from crmctl.workflow import steps
-from crmctl.workflow.actions import ACTIONS, ANYTHING
+from crmctl.workflow.actions import ANYTHING
 from crmctl.workflow.expression import Expression
 from crmctl.workflow.syntax import Call, Compare, Constant, Inverse, Junction, Name, Node
 from crmctl.workflow.triggers import Appearance, Change, DealChange
@@ -63,7 +63,7 @@ def _effects(workflow: Workflow) -> dict[str, set[object]]:
     found: dict[str, set[object]] = {}
     for step in steps.every(workflow.course):
         if isinstance(step, steps.Do):
-            for name, value in ACTIONS[step.action].effects(step.parameters).items():
+            for name, value in step.does.effects(step.parameters).items():
                 found.setdefault(name, set()).add(value)
     return found
 

@@ -63,6 +63,7 @@ class Occasion:
     history: Sequence[Episode]
     action: str
     parameters: Any
+    values: Mapping[str, object]
     changes: ChangeSet
     insight: Insight
     least_loaded: Callable[[], Member | None]
@@ -124,14 +125,14 @@ class Occasion:
             days=max(0, 7 - day.weekday()) if day.weekday() >= SATURDAY else 0
         )
 
-    def made(self, folder: str) -> FileChange | None:
-        """What a killed run made for this action and did not record, as a change of nothing."""
+    def made(self, folder: str, id: str = "") -> FileChange | None:
+        """What a killed run made for this action (or under another ``id``) and did not record: a change of nothing."""
         place = f"{paths.ACCOUNTS}/{self.account.slug}/{folder}"
         try:
             names = os.listdir(self.ws.root / place)
         except FileNotFoundError:
             return None
-        name = next((n for n in sorted(names) if n.endswith(f"-{self.id}.md")), None)
+        name = next((n for n in sorted(names) if n.endswith(f"-{id or self.id}.md")), None)
         if name is None:
             return None
         raw = self.current(f"{place}/{name}")
@@ -218,9 +219,15 @@ def document(occasion: Occasion, template: str, extra: Mapping[str, Any]) -> Fil
 
 
 def message(
-    occasion: Occasion, to: Sequence[str], subject: str, lines: Sequence[str]
+    occasion: Occasion,
+    to: Sequence[str],
+    subject: str,
+    lines: Sequence[str],
+    *,
+    target: str = "",
+    urgent: bool = False,
 ) -> outbox.Message:
-    """A message to colleagues, cleaned, under the one key of this action on this occasion."""
+    """A message to colleagues, or to a ``target``, cleaned, under the one key of this action on this occasion."""
     clean_subject, body = outbox.clean(subject, lines)
     parts = (occasion.account.slug, occasion.name, occasion.episode.key, occasion.action)
     return outbox.Message(
@@ -230,4 +237,6 @@ def message(
         body,
         *parts,
         occasion.ws.now.isoformat().replace("+00:00", "Z"),
+        urgent=urgent or occasion.workflow.urgent,
+        target=target,
     )

@@ -278,11 +278,12 @@ def _forget(note: str, mine: Sequence[Episode], history: list[Episode]) -> None:
 
 def explain(condition: Expression, values: Mapping[str, object]) -> str:
     """The condition and the values that made it true, on one line."""
-    stated = [f"{name} is {_shown(name, values.get(name))}" for name in condition.names]
+    stated = [f"{name} is {shown(name, values.get(name))}" for name in condition.names]
     return one_line(f"{condition.text}: {', '.join(stated)}", 500)
 
 
-def _shown(name: str, value: object) -> str:
+def shown(name: str, value: object) -> str:
+    """A value as people read it, on one line: a ratio in percent, a number with two decimals at most."""
     if value is None:
         return "not known"
     if isinstance(value, bool):

@@ -24,7 +24,11 @@ _KEY_DIGITS = 20
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to colleagues, as clean text. ``to`` holds team ids; empty when nobody is responsible."""
+    """One message, as clean text. ``to`` holds team ids; empty when nobody is responsible.
+
+    An ``urgent`` one does not wait for the digest. ``target`` is the name of a place that is no person, such as a
+    channel or a webhook, which this machine's own settings know.
+    """
 
     key: str
     to: tuple[str, ...]
@@ -35,6 +39,8 @@ class Message:
     episode: str
     action: str
     created: str
+    urgent: bool = False
+    target: str = ""
 
 
 def key(account: str, workflow: str, episode: str, action: str) -> str:
@@ -89,7 +95,7 @@ def waiting(state_dir: Path) -> tuple[list[Message], list[Problem]]:
 
 
 def _message(data: dict[str, Any]) -> Message:
-    values = {f.name: data[f.name] for f in fields(Message)}
+    values = {f.name: data[f.name] for f in fields(Message) if f.name in data}
     return Message(**{**values, "to": tuple(values["to"])})
 
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from crmctl.model.errors import CrmError, DamagedFile, Problem
 from crmctl.model.text import one_line
 from crmctl.workflow import opening, outbox, steps, walk
-from crmctl.workflow.actions import ACTIONS
 from crmctl.workflow.occasion import NotYet, Occasion, find, made_id
 from crmctl.workflow.owners import LEAST_LOADED, MANAGER
 from crmctl.workflow.triggers import PROFILE
@@ -252,6 +251,7 @@ class Planner:
             history,
             action,
             step.parameters,
+            self.values(account.slug),
             self.plan.changes,
             self.insight,
             self._least_loaded,
@@ -259,7 +259,7 @@ class Planner:
         )
         before = episode.actions.get(action)
         try:
-            done = ACTIONS[step.action].plan(occasion)
+            done = step.does.plan(occasion)
         except NotYet as reason:
             outcome = Outcome(WAITING, one_line(str(reason), 300))
         except CrmError as error:

@@ -15,12 +15,13 @@ from pydantic import ValidationError
 
 from crmctl.model.text import one_line
 from crmctl.workflow import durations
-from crmctl.workflow.actions import ACTIONS
+from crmctl.workflow.actions import ACTIONS, find
 from crmctl.workflow.expression import Expression, parse
 from crmctl.workflow.syntax import ExpressionError, suggestion
 from crmctl.workflow.vocabulary import check
 
 if TYPE_CHECKING:
+    from crmctl.workflow.actions import Action
     from crmctl.workspace.source_settings import Strict
 
 MAX_STEPS = 40
@@ -35,6 +36,7 @@ class Do:
     id: str
     action: str
     parameters: Strict
+    does: Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +121,17 @@ class _Reading:
         return self._do(name, {} if given is None else given, id)
 
     def _do(self, name: str, given: object, id: str) -> Do:
-        if name not in ACTIONS:
+        action = find(name)
+        if action is None:
             hint = suggestion(name, [*ACTIONS, "wait"]) or f"; there are {', '.join(ACTIONS)}"
             raise ValueError(f"there is no action {one_line(name, 60)}{hint}")
         if not isinstance(given, Mapping):
             raise ValueError(f"{name}: needs a map of parameters")
         try:
-            parameters = ACTIONS[name].parameters.model_validate(dict(given))
+            parameters = action.parameters.model_validate(dict(given))
         except ValidationError as error:
-            raise ValueError(f"{name}: {_first(error, ACTIONS[name].parameters)}") from None
-        return Do(self._name(name, id), name, parameters)
+            raise ValueError(f"{name}: {_first(error, action.parameters)}") from None
+        return Do(self._name(name, id), name, parameters, action)
 
     def _wait(self, given: object, id: str) -> Wait:
         until = None
@@ -186,4 +189,5 @@ def _first(error: ValidationError, model: type[Strict]) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         message = "is missing"
-    return f"{where}: {message[:1].lower()}{message[1:]}"
+    said = f"{message[:1].lower()}{message[1:]}"
+    return f"{where}: {said}" if where else said

@@ -46,6 +46,20 @@ SEED = dedent(
           - "notify_account_team"
     """
 )
+SEED_ACTIONS = {
+    "research_company",
+    "score_icp_fit",
+    "assign_owner",
+    "schedule_outreach",
+    "notify_account_manager",
+    "create_intervention_plan",
+    "schedule_check_in_call",
+    "escalate_to_manager",
+    "identify_expansion_use_cases",
+    "research_decision_makers",
+    "create_expansion_opportunity",
+    "notify_account_team",
+}
 CONFIG = dedent(
     """\
     company: Ours

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crmctl.model.text import one_line
-from crmctl.workflow import steps
 from crmctl.workflow.occasion import Done, Occasion, due, message, task
 
 
@@ -85,8 +84,7 @@ def notice_lines(occasion: Occasion) -> list[str]:
     ]
     if occasion.workflow.description:
         lines.append(f"What this is for: {occasion.workflow.description}")
-    course = steps.every(occasion.workflow.course)
-    others = [s.id for s in course if isinstance(s, steps.Do) and s.id != occasion.action]
+    others = [id for id in occasion.workflow.action_ids if id != occasion.action]
     if others:
         lines += ["", "Laid out with it:"]
         for other in others:

@@ -151,6 +151,11 @@ class Workflow(Strict):
         """What it does, step by step."""
         return steps.read(self.actions)
 
+    @property
+    def action_ids(self) -> list[str]:
+        """The names of all steps that do something, on every way."""
+        return [step.id for step in steps.every(self.course) if isinstance(step, steps.Do)]
+
     @cached_property
     def when_holds(self) -> Expression | None:
         """``when``, parsed."""

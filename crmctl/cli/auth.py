@@ -10,13 +10,21 @@ import typer
 from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmctl.sources.registry import Setting
     from crmctl.workspace.machine import Machine
+
+LANGUAGE_MODEL = "language_model"
 
 
 def auth(
     ctx: typer.Context,
     source: Annotated[
-        str, typer.Argument(help="salesforce, slack, gong, granola, email, supabase or linkedin.")
+        str,
+        typer.Argument(
+            help="salesforce, slack, gong, granola, email, supabase, linkedin or language_model."
+        ),
     ],
     set_: Annotated[
         list[str] | None,
@@ -39,7 +47,7 @@ def auth(
     from crmctl.sources.registry import SYSTEMS
     from crmctl.workspace.machine import Machine
 
-    if source not in SYSTEMS:
+    if source not in {*SYSTEMS, LANGUAGE_MODEL}:
         raise UsageError(f"{source!r} is no source; the sources are {', '.join(SYSTEMS)}")
     current, machine = session(ctx), Machine()
     if forget:
@@ -48,7 +56,7 @@ def auth(
             f"forgot the settings of {source} in {machine.file}; the keyring is yours to clear"
         )
         return
-    names = [setting.name for setting in SYSTEMS[source].settings]
+    names = [setting.name for setting in _settings(source)]
     for name in set_ or []:
         if name not in names:
             raise UsageError(f"{source} has no setting {name!r}; it has {', '.join(names)}")
@@ -63,6 +71,15 @@ def auth(
         _test(current, source, machine)
 
 
+def _settings(source: str) -> Sequence[Setting]:
+    """The settings of a source, or of the language model, which is none."""
+    from crmctl.sources import language_model, registry
+
+    if source == LANGUAGE_MODEL:
+        return language_model.SETTINGS
+    return registry.SYSTEMS[source].settings
+
+
 def _asked(source: str, name: str) -> str:
     """A setting from the terminal, unseen if it is a secret, or from a pipe."""
     from crmctl.workspace.machine import OPEN
@@ -74,11 +91,10 @@ def _asked(source: str, name: str) -> str:
 
 
 def _list(current: Session, source: str, machine: Machine) -> None:
-    from crmctl.sources.registry import SYSTEMS
     from crmctl.workspace.machine import OPEN, variable
 
     rows = []
-    for setting in SYSTEMS[source].settings:
+    for setting in _settings(source):
         value = machine.get(source, setting.name)
         rows.append(
             {
@@ -99,12 +115,16 @@ def _list(current: Session, source: str, machine: Machine) -> None:
 
 def _test(current: Session, source: str, machine: Machine) -> None:
     from crmctl.cli.sync import make_network
-    from crmctl.sources import registry
+    from crmctl.sources import language_model, registry
 
     network = make_network(current, current.ws)
     try:
-        connected = registry.connect(source, machine, current.ws.config.sources, network)
-        for sentence in connected.check():
+        if source == LANGUAGE_MODEL:
+            settings = current.ws.config.language_model
+            found = iter(language_model.check(machine, settings, network))
+        else:
+            found = registry.connect(source, machine, current.ws.config.sources, network).check()
+        for sentence in found:
             current.out.line(network.clean(sentence))
     finally:
         network.close()

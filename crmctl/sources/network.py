@@ -41,12 +41,16 @@ def no_log(_line: str) -> None:
 
 @dataclass(slots=True)
 class Network:
-    """``budget`` is in seconds and counts from the making; ``log`` gets one clean line for each request."""
+    """``budget`` is in seconds and counts from the making; ``log`` gets one clean line for each request.
+
+    ``idle`` is how many seconds may pass between two bytes.
+    """
 
     clock: Clock = field(default_factory=lambda: RealClock())  # noqa: PLW0108  a test may put another there
     budget: float = 3600.0
     log: Callable[[str], None] = no_log
     secrets: set[str] = field(default_factory=set)
+    idle: float = _IDLE
     _client: httpx.Client | None = None
     _started: float = -1.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -89,7 +93,7 @@ class Network:
                 for name in ("httpx", "httpcore"):  # they log whole addresses
                     logging.getLogger(name).setLevel(logging.WARNING)
                 self._client = httpx.Client(
-                    timeout=httpx.Timeout(_IDLE, connect=_CONNECT),
+                    timeout=httpx.Timeout(self.idle, connect=_CONNECT),
                     headers={"User-Agent": AGENT, "Accept-Encoding": "gzip"},
                     follow_redirects=False,
                     verify=_trusted(),

@@ -1,4 +1,4 @@
-"""health: explain a score, see its past, and try other values or weights."""
+"""health: explain a score, see its past, try other values or weights, and set it by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crmctl.cli.options import Account, Csv, Json, style
+from crmctl.cli.options import Account, Commit, Csv, DryRun, Json, style
 from crmctl.cli.session import session
 
 if TYPE_CHECKING:
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from crmctl.insight.past import Standing
     from crmctl.insight.weights import Weights
     from crmctl.model.errors import Problem
+    from crmctl.model.record import Record
     from crmctl.render.terminal import Output
+    from crmctl.workspace import splice
     from crmctl.workspace.workspace import Workspace
+
+# The field of the profile that holds a score set by hand.
+OVERRIDES = "health_override"
 
 
 def explain(
@@ -76,9 +81,10 @@ def explain(
 
 
 def history(ctx: typer.Context, account: Account, json: Json = False, csv: Csv = False) -> None:
-    """List the scores that were written down, oldest first.
+    """List the scores that were written down, oldest first, with their trend.
 
-    A day on which nothing moved has no line. The status is that of the bands in weights.yaml as they are now.
+    A day on which nothing moved has no line. The status is that of the bands in weights.yaml as they are now; what
+    counts as rising or falling stands there under health.trend.
 
     Example: crmctl health history acme
     """
@@ -96,8 +102,13 @@ def history(ctx: typer.Context, account: Account, json: Json = False, csv: Csv =
         return
     rows = [form.history_row(row, weights) for row in found]
     current.out.records(form.history_columns(weights), rows, style=style(json, csv))
-    if not found and not csv:
+    if csv:
+        return
+    if not found:
         current.out.say(f"{slug}: no score was written down yet; `crmctl score` does")
+        return
+    standing = _now(current.ws, slug)
+    current.out.say(form.headline(standing, standing.health()))
 
 
 def what_if(
@@ -162,6 +173,83 @@ def simulate(
     current.out.say(form.summary(found))
 
 
+def override(
+    ctx: typer.Context,
+    account: Account,
+    score: Annotated[
+        int | None, typer.Option("--score", min=0, max=100, help="The score, 0 to 100.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why; required.")] = "",
+    until: Annotated[
+        str,
+        typer.Option("--until", metavar="DATE", help="The first day without it: a date, 30d, 4w."),
+    ] = "",
+    by: Annotated[
+        str, typer.Option("--by", metavar="NAME", help="Who says so; git's user by default.")
+    ] = "",
+    despite: Annotated[
+        list[str] | None,
+        typer.Option("--despite", metavar="GATE", help="Lift the score above this gate's cap."),
+    ] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Take it out; the computed score counts again.")
+    ] = False,
+    dry_run: DryRun = False,
+    commit: Commit = False,
+) -> None:
+    """Set a score by hand, beside the computed one, with a reason and until a date.
+
+    It is kept in the account's profile and stands in place of an earlier one. A shut gate still caps it, unless it
+    is set --despite that gate. From the day of --until on it has no effect.
+
+    Example: crmctl health override acme --score 70 --reason "new sponsor signed" --until 4w
+    """
+    from crmctl.model.errors import UsageError
+    from crmctl.render import show
+    from crmctl.workspace import splice
+    from crmctl.workspace.resolve import account as resolved
+
+    current = session(ctx)
+    target = show.find(current.ws, resolved(current.ws, account), "")
+    given = [score is not None, bool(reason), bool(until), bool(by), bool(despite)]
+    if clear and any(given):
+        raise UsageError("--clear takes the override out; it goes with no other value")
+    row = {} if clear else _by_hand(current.ws, score, reason, until, by, despite or [])
+
+    def edits(record: Record) -> list[splice.Change]:
+        if row:
+            return [splice.Set((OVERRIDES,), [row])]
+        return [splice.Unset((OVERRIDES,))] if OVERRIDES in record.own else []
+
+    named = f"health {row['score']} by hand" if row else "health as computed again"
+    current.edit_record("override", target, edits, named, dry_run=dry_run, commit=commit)
+
+
+def _by_hand(
+    ws: Workspace, score: int | None, reason: str, until: str, by: str, despite: list[str]
+) -> dict[str, Any]:
+    """The override as the profile holds it; UsageError says what is missing or wrong."""
+    from crmctl.cli.parse import day
+    from crmctl.model.errors import UsageError
+    from crmctl.model.schema import HEALTH_GATES
+
+    wanted = {"--score": score is not None, "--reason": reason.strip(), "--until": until.strip()}
+    missing = [option for option, there in wanted.items() if not there]
+    if missing:
+        raise UsageError(
+            f"an override needs a score, a reason and an end; missing: {', '.join(missing)}"
+        )
+    expires = day(until, ws)
+    if expires <= ws.today:
+        raise UsageError(f"--until {expires} is not after today, so it would have no effect")
+    unknown = [gate for gate in despite if gate not in HEALTH_GATES]
+    if unknown:
+        raise UsageError(f"{', '.join(unknown)} is no gate; there are: {', '.join(HEALTH_GATES)}")
+    author = by.strip() or ws.git.author()
+    row = {"score": score, "reason": reason.strip(), "by": author, "at": ws.today}
+    return row | {"expires": expires} | ({"despite": despite} if despite else {})
+
+
 def _weights(path: Path) -> Weights:
     """The weights in any file. UsageError if there is none, ConfigError lists all that is wrong with them."""
     from crmctl.insight.weights import Weights
@@ -224,9 +312,10 @@ def register(app: typer.Typer) -> None:
     """Put these commands into the tree."""
     from crmctl.cli.app import group
 
-    verbs = group("Explain a score, see its past, try other values or weights.")
+    verbs = group("Explain a score, see its past, try other values or weights, set it by hand.")
     verbs.command("explain")(explain)
     verbs.command("history")(history)
     verbs.command("what-if")(what_if)
     verbs.command("simulate")(simulate)
+    verbs.command("override")(override)
     app.add_typer(verbs, name="health")

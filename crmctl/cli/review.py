@@ -1,4 +1,4 @@
-"""review, map, qualify, onboarding: documents that crmctl and people write together."""
+"""review, onboarding: documents that crmctl and people write together."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ def write_document(
     dry_run: bool = False,
     commit: bool = False,
     show: bool = True,
-) -> None:
-    """Write a document, show it, and name the sections that a person edited and that therefore stayed."""
+) -> Planned:
+    """Write a document, show it, and name the sections that a person edited and that therefore stayed.
+
+    Without ``show`` the caller shows what is returned.
+    """
     made: list[Planned] = []
 
     def changes_of() -> ChangeSet:
@@ -47,7 +50,7 @@ def write_document(
     for section in kept:
         current.out.warn(str(section))
     if not show or (dry_run and not json):
-        return
+        return changes, text, kept
     if json:
         current.out.json(
             {
@@ -59,6 +62,7 @@ def write_document(
         )
     else:
         current.out.document(text)
+    return changes, text, kept
 
 
 def review(
@@ -97,22 +101,6 @@ def review(
     )
 
 
-def relationship_map(
-    ctx: typer.Context,
-    account: Account,
-    json: Json = False,
-    dry_run: DryRun = False,
-    commit: Commit = False,
-) -> None:
-    """Write who is who at an account: relationship-map.md.
-
-    Roles covered and missing, reporting lines, who has gone silent, and a graph that forges draw.
-
-    Example: crmctl map acme
-    """
-    _document(ctx, "relationship-map", account, json=json, dry_run=dry_run, commit=commit)
-
-
 def onboarding(
     ctx: typer.Context,
     account: Account,
@@ -124,39 +112,6 @@ def onboarding(
 
     Example: crmctl onboarding acme
     """
-    _document(ctx, "onboarding", account, json=json, dry_run=dry_run, commit=commit)
-
-
-def qualify(
-    ctx: typer.Context,
-    account: Account,
-    deal: Annotated[str, typer.Argument(help="The deal's file, name or a part of it.")],
-    json: Json = False,
-    dry_run: DryRun = False,
-    commit: Commit = False,
-) -> None:
-    """Write a deal's review: what is proven, and what to ask.
-
-    Example: crmctl qualify acme fleet-telemetry
-    """
-    from crmctl.cli.listing import find_record
-
-    found = find_record(session(ctx), account, deal, "deal")
-    _document(
-        ctx, "deal-review", found.account, deal=found.id, json=json, dry_run=dry_run, commit=commit
-    )
-
-
-def _document(
-    ctx: typer.Context,
-    kind: str,
-    account: str,
-    *,
-    deal: str = "",
-    json: bool,
-    dry_run: bool,
-    commit: bool,
-) -> None:
     from crmctl.render.documents import plan_document
     from crmctl.workspace import resolve
 
@@ -164,9 +119,9 @@ def _document(
     slug = resolve.account(current.ws, account)
     write_document(
         current,
-        kind,
+        "onboarding",
         slug,
-        lambda: plan_document(current.ws, slug, kind, deal=deal),
+        lambda: plan_document(current.ws, slug, "onboarding"),
         json=json,
         dry_run=dry_run,
         commit=commit,
@@ -176,6 +131,4 @@ def _document(
 def register(app: typer.Typer) -> None:
     """Put these commands into the tree."""
     app.command("review")(review)
-    app.command("map")(relationship_map)
-    app.command("qualify")(qualify)
     app.command("onboarding")(onboarding)

@@ -10,6 +10,8 @@ from crmctl.cli.options import Commit, Csv, DryRun, Json, MaybeAccount, style
 from crmctl.cli.session import session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from crmctl.insight.cache import Glance
     from crmctl.insight.health import Health
     from crmctl.insight.scoring import ScorePlan
@@ -96,11 +98,11 @@ def score(
     shape = style(json, csv)
     if json:
         current.out.json(
-            [_plain(slug, health, explain=explain) for slug, health in results.items()]
+            [_plain(ws.root, slug, health, explain=explain) for slug, health in results.items()]
         )
     elif explain:
         for slug, health in results.items():
-            _print_explanation(current.out, slug, health, shape)
+            _print_explanation(current.out, ws.root, slug, health, shape)
     elif not dry_run and not current.quiet:
         rows = [_row(glance) for glance in results.glances()]
         current.out.records(COLUMNS, rows, style=shape, people=READ)
@@ -121,7 +123,7 @@ def _partial(done: ScorePlan) -> None:
         raise PartialError(f"not scored, for what is said above: {', '.join(unread)}")
 
 
-def _print_explanation(out: Output, slug: str, health: Health, shape: str) -> None:
+def _print_explanation(out: Output, root: Path, slug: str, health: Health, shape: str) -> None:
     from crmctl.insight.health import explain
     from crmctl.workspace.paths import ACCOUNTS
 
@@ -132,13 +134,26 @@ def _print_explanation(out: Output, slug: str, health: Health, shape: str) -> No
         for row in rows:
             row["source"] = (row["source"] or "").removeprefix(folder).removeprefix(f"{ACCOUNTS}/")
     out.records(EXPLAINED, rows, style=shape, people=WHY, wrap=True)
-    for item in health.recommendations:
-        out.line(f"- {item.text} ({item.reason})" if item.reason else f"- {item.text}")
+    if shape:
+        return
+    for item in _advice(root, slug, health):
+        stake = f"{_points(item['points'])} points of {item['input']}"
+        why = ", ".join(filter(None, (item["reason"], item["source"])))
+        out.line(f"- {item['text']}: {stake} ({why}); {item['action']}")
 
 
-def _plain(slug: str, health: Health, *, explain: bool) -> dict[str, Any]:
+def _advice(root: Path, slug: str, health: Health) -> list[dict[str, Any]]:
+    """What to do first: the input it would move and by how many points at most, the evidence, the action."""
+    from crmctl.insight.citing import Lines
+
+    lines = Lines(root, slug)
+    return [r._asdict() | {"source": lines.cite(r.source)} for r in health.recommendations]
+
+
+def _plain(root: Path, slug: str, health: Health, *, explain: bool) -> dict[str, Any]:
     """A result for programs: numbers in full."""
     from crmctl.insight import health as scoring
+    from crmctl.render import explain as form
 
     page: dict[str, Any] = {"account": slug, "score": health.score, "status": health.status}
     page |= {
@@ -147,21 +162,19 @@ def _plain(slug: str, health: Health, *, explain: bool) -> dict[str, Any]:
         "high": health.high,
         "reason": health.reason,
     }
+    page |= form.by_hand_document(health)
     page |= {"factors": {factor.name: factor.score for factor in health.factors}}
     page |= {"gates": [{"name": gate.name, "reason": gate.reason} for gate in health.gates]}
     if explain:
         page["explanation"] = [row._asdict() for row in scoring.explain(health)]
-        page["recommendations"] = [
-            {"text": r.text, "reason": r.reason} for r in health.recommendations
-        ]
+        page["recommendations"] = _advice(root, slug, health)
     return page
 
 
 def _headline(slug: str, health: Health) -> str:
-    if health.score is None:
-        return f"{slug}: no score: {health.reason}"
-    known = f"{_points(health.coverage * 100)} % known, between {_points(health.low)} and {_points(health.high)}"
-    return f"{slug}: {_points(health.score)} {health.status} ({known})"
+    from crmctl.render.explain import told
+
+    return f"{slug}: {told(health)}"
 
 
 def _points(value: float | None, digits: int = 0) -> str:

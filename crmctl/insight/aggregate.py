@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.citing import Lines
+from crmctl.insight.insights import insights, plain
 from crmctl.insight.picture import picture
 from crmctl.insight.text_rules import load_rules
 from crmctl.insight.weights import load_weights
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from crmctl.model.record import Account
 
 INSIGHTS = (
+    "summary",
     "icp",
     "relationships",
     "opportunities",
@@ -38,7 +40,8 @@ def aggregate_customer_data(customer_id: str, root: Path | None = None) -> dict[
     ``customer_id`` is the account's folder, its name, a domain, or its id in a system
     (``salesforce:001…`` or the id alone). ``root`` is the workspace, by default the one around the
     current folder. All values are plain: text, numbers, lists and maps; dates as ISO text; None is
-    what nobody knows. Scores are 0 to 100, shares 0 to 1.
+    what nobody knows. Scores are 0 to 100, shares 0 to 1. ``insights`` has the same sentences as `crmctl insights` in
+    ``summary``, the weightiest first.
 
     Raises UsageError when no account, or more than one, is meant; DamagedFile when its profile
     cannot be read.
@@ -53,7 +56,8 @@ def aggregate_customer_data(customer_id: str, root: Path | None = None) -> dict[
         measures.refresh(index)
         series = measures.series(index, slug)
     weights = load_weights(ws.root)
-    found = picture(account, series, ws.today, weights, load_rules(ws.root))
+    found = picture(account, series, ws.today, weights, load_rules(ws.root), ws.root)
+    found["summary"] = [plain(told) for told in insights(account, found, series, weights)]
     seen = Lines(ws.root, slug).cited(found)
     health = seen["health"]
     overall = {
@@ -73,8 +77,8 @@ def aggregate_customer_data(customer_id: str, root: Path | None = None) -> dict[
         "health_score": overall,
         "insights": {name: seen[name] for name in INSIGHTS},
     }
-    plain: dict[str, Any] = _plain(aggregated)
-    return plain
+    result: dict[str, Any] = _plain(aggregated)
+    return result
 
 
 def _records(account: Account) -> dict[str, Any]:

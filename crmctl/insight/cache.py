@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
 from crmctl import __version__
 from crmctl.insight.evidence import Evidence
 from crmctl.insight.health import Health
+from crmctl.insight.said import Said
+from crmctl.insight.signals import Signal
 from crmctl.model.errors import Problem
 from crmctl.workspace.index import Index
 
 # Raised when evidence or results are stored in another form.
-FORMAT = "3"
+FORMAT = "4"
 
 
 class Gathered(NamedTuple):
@@ -34,13 +36,15 @@ class Entry(NamedTuple):
 
     account: str
     fingerprint: str
-    json: str
     key: str
     result: str
+    json: str
+    said: str
+    signals: str
 
 
 class Glance(NamedTuple):
-    """One account's health in a list; ``reason`` says what shut a gate, or why there is no score."""
+    """One account's health in a list; ``reason`` says who set the score, what shut a gate, or why there is none."""
 
     account: str
     score: float | None
@@ -55,14 +59,15 @@ class Glance(NamedTuple):
 class Cache:
     """The remembered scores of one index, as far as they hold on ``today`` under some weights.
 
-    ``weights`` is any digest of the weights' bytes.
+    ``weights`` and ``rules`` are any digests of the bytes of the weights and of the rules for texts.
     """
 
-    def __init__(self, index: Index, today: dt.date, weights: str) -> None:
+    def __init__(self, index: Index, today: dt.date, weights: str, rules: str = "") -> None:
         self.index = index
+        self.rules = rules
         self.today = today.toordinal()
         days = index.db.execute("SELECT * FROM measure_file ORDER BY day").fetchall()
-        basis = repr((__version__, FORMAT, self.today, weights, days))
+        basis = repr((__version__, FORMAT, self.today, weights, rules, days))
         self.basis = blake2b(basis.encode(), digest_size=16).hexdigest()
 
     def key(self, fingerprint: str, health: str) -> str:
@@ -103,18 +108,65 @@ class Cache:
         found = Gathered(Evidence.from_json(evidence), [Problem(*problem) for problem in problems])
         return found, row[0]
 
+    def said(self, account: str, fingerprint: str) -> tuple[Said, str] | None:
+        """What an account's texts said and the JSON it was kept in; None if they or the rules have changed since."""
+        row = self.index.db.execute(
+            "SELECT said FROM facts WHERE account = ? AND said_key = ?",
+            (account, self._said_key(fingerprint)),
+        ).fetchone()
+        if row is None:
+            return None
+        day, said = json.loads(row[0])
+        return None if day > self.today else (Said.from_json(said), row[0])
+
+    def _said_key(self, fingerprint: str) -> str:
+        return f"{__version__} {FORMAT} {self.rules} {fingerprint}"
+
+    def pack_said(self, said: Said) -> str:
+        return _json([self.today, said.as_json()])
+
+    def signals(self, accounts: Collection[str]) -> dict[str, str]:
+        """The packed signals of these accounts. They hold as long as the result does."""
+        query = (
+            "SELECT account, signals FROM facts WHERE account IN (SELECT value FROM json_each(?))"
+        )
+        rows = self.index.db.execute(query, (_json(list(accounts)),))
+        return {account: packed for account, packed in rows if packed}
+
+    def keep_signals(self, packed: Mapping[str, tuple[str, str]]) -> None:
+        """Replace the packed signals, by account the old ones and the new; not where others stand there by now."""
+        rows = [(new, account, old) for account, (old, new) in packed.items()]
+        with self.index.transaction():
+            self.index.db.executemany(
+                "UPDATE facts SET signals = ? WHERE account = ? AND signals = ?", rows
+            )
+
     def pack(self, gathered: Gathered) -> str:
         return _json([self.today, gathered.evidence.as_json(), _rows(gathered.problems)])
 
     def keep(self, entries: Iterable[Entry], gone: Iterable[str]) -> None:
         """Remember these accounts and forget those that are no more."""
-        rows = [(e.account, f"{FORMAT} {e.fingerprint}", e.json, e.key, e.result) for e in entries]
+        rows = [
+            (
+                e.account,
+                f"{FORMAT} {e.fingerprint}",
+                e.key,
+                e.result,
+                e.json,
+                self._said_key(e.fingerprint),
+                e.said,
+                e.signals,
+            )
+            for e in entries
+        ]
         forgotten = [(account,) for account in gone]
         if not rows and not forgotten:
             return
         with self.index.transaction():
             self.index.db.executemany("DELETE FROM facts WHERE account = ?", forgotten)
-            self.index.db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)", rows)
+            self.index.db.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
+            )
 
 
 def pack_result(health: Health, problems: list[Problem]) -> str:
@@ -123,9 +175,24 @@ def pack_result(health: Health, problems: list[Problem]) -> str:
     return "\n".join((_json(glance[1:]), data, _json(_rows(problems))))
 
 
+def pack_signals(found: Iterable[Signal], *, cited: bool = False) -> str:
+    """Signals as one line of JSON, and whether their sources name lines."""
+    rows = [[*s[:3], None if s.as_of is None else s.as_of.toordinal(), *s[4:]] for s in found]
+    return _json([cited, rows])
+
+
+def unpack_signals(packed: str) -> tuple[bool, list[Signal]]:
+    """`pack_signals`, taken back."""
+    cited, rows = json.loads(packed)
+    for row in rows:
+        row[3] = None if row[3] is None else dt.date.fromordinal(row[3])
+    return cited, [Signal._make(row) for row in rows]
+
+
 def _glance(account: str, health: Health) -> Glance:
     factors = {factor.name: factor.score for factor in health.factors}
     reason = "; ".join(gate.reason for gate in health.gates) or health.reason
+    reason = "; ".join(filter(None, (health.override_note, reason)))
     return Glance(
         account,
         health.score,

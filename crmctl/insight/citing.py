@@ -1,4 +1,4 @@
-"""From a source to the line where it stands: ``profile.md#seats`` becomes ``profile.md:12``, so does ``#body.2``."""
+"""From a source to its line: ``profile.md#seats`` becomes ``profile.md:12``, so do ``#goals.0`` and ``#body.2``."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ from typing import Any
 
 from crmctl.model.errors import CrmError
 from crmctl.workspace import files
-from crmctl.workspace.document import parse
+from crmctl.workspace.document import Document, parse
 from crmctl.workspace.paths import ACCOUNTS
 
 BODY = "body."  # ``path#body.3`` is the third line below the front matter
 
 
-class Lines:
-    """Finds lines of one account's sources, reading each file once."""
+# The first line of each account's measure, by file of measures.
+Rows = dict[str, dict[bytes, int]]
 
-    def __init__(self, root: Path, slug: str) -> None:
+
+class Lines:
+    """Finds lines of one account's sources, reading each file once.
+
+    ``rows`` lets the `Lines` of many accounts share what they found in the files of measures.
+    """
+
+    def __init__(self, root: Path, slug: str, rows: Rows | None = None) -> None:
         self.root = root
         self.slug = slug
+        self._rows: Rows = {} if rows is None else rows
+        self._parsed: dict[str, tuple[bytes, Document]] = {}
         self._found: dict[str, str] = {}
 
     def cite(self, source: str) -> str:
@@ -35,17 +44,25 @@ class Lines:
         return self._found[source]
 
     def _line(self, path: str, name: str) -> int:
-        raw = files.read(self.root, path)
-        if raw is None:
-            return 0
         if path.startswith(f"{ACCOUNTS}/_measures/"):
-            start = f"{self.slug},{name},".encode()
-            lines = raw.split(b"\n")
-            return next((n for n, line in enumerate(lines, 1) if line.startswith(start)), 0)
-        found = parse(raw, path)
+            return self._row(path, f"{self.slug},{name}".encode())
+        if path not in self._parsed:
+            raw = files.read(self.root, path)
+            if raw is None:
+                return 0
+            self._parsed[path] = raw, parse(raw, path)
+        raw, found = self._parsed[path]
         if name.startswith(BODY):
             return raw.count(b"\n") - found.body.count("\n") + int(name.removeprefix(BODY))
-        return found.line_of(tuple(name.split(".")))
+        return found.line_of(tuple(int(k) if k.isdigit() else k for k in name.split(".")))
+
+    def _row(self, path: str, key: bytes) -> int:
+        if path not in self._rows:
+            rows: dict[bytes, int] = {}
+            for number, line in enumerate((files.read(self.root, path) or b"").split(b"\n"), 1):
+                rows.setdefault(b",".join(line.split(b",", 2)[:2]), number)
+            self._rows[path] = rows
+        return self._rows[path].get(key, 0)
 
     def cited(self, data: Any) -> Any:
         """Plain data with a line in every ``source`` and in all ``sources``."""

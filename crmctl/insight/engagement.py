@@ -59,6 +59,7 @@ class _Mail:
     people: tuple[str, ...]
     thread: str
     subject: str
+    event: Event
 
     @property
     def concerned(self) -> tuple[str, ...]:
@@ -103,6 +104,21 @@ def engagement(
     )
 
 
+def their_answers(
+    events: Iterable[Event], *, within: dt.timedelta = ANSWERED_WITHIN
+) -> list[tuple[float, Event]]:
+    """Their mails that answer ours, oldest first, each with the hours it took; counted as in `engagement`."""
+    mails = sorted(filter(None, map(_mail, events)), key=lambda mail: (mail.at, mail.id))
+    found = [
+        (asked.at, answer)
+        for thread in _threads(mails, within)
+        for asked, answer in _answers(thread, within)
+        if not answer.ours
+    ]
+    found.sort(key=lambda pair: (pair[1].at, pair[1].id))
+    return [((answer.at - at).total_seconds() / 3600, answer.event) for at, answer in found]
+
+
 def _mail(event: Event) -> _Mail | None:
     data = event.data
     subject = str(data.get("subject") or "")
@@ -120,6 +136,7 @@ def _mail(event: Event) -> _Mail | None:
         tuple(str(person) for person in data.get("with") or ()),
         str(data.get("thread") or ""),
         base_subject(subject),
+        event,
     )
 
 

@@ -1,8 +1,9 @@
 """A score to the point: each input's part in it, and what changed between two dates without a remainder.
 
 A change has four parts. *Data*: what was measured moved (also because time passed). *Missingness*: an input became
-known or unknown, so that weight moved between siblings. *Weights*: ``weights.yaml`` changed. *Override*: what
-overrules the mean, the gates, took away more or less. Their sum is the change of the score.
+known or unknown, so that weight moved between siblings. *Weights*: ``weights.yaml`` changed, or the account goes by
+another scorecard of it. *Override*: what overrules the mean, the gates and what a person set by hand, took away or
+added more or less. Their sum is the change of the score.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 
 class Line(NamedTuple):
-    """One line of an explanation. The points of all lines of kind ``input`` and ``gate`` add up to the score.
+    """One line of an explanation. The points of all lines of kind ``input``, ``gate`` and ``override`` add up
+    to the score.
 
     ``weight`` is the share of the score if everything were known, ``weight_effective`` the share it has now, both
     0 to 1. ``age`` is in days.
@@ -41,7 +43,7 @@ class Line(NamedTuple):
 
 
 def lines(health: Health, day: dt.date) -> list[Line]:
-    """The score of ``day`` as lines: inputs under their factors, the mean, the gates, the score."""
+    """The score of ``day`` as lines: inputs under their factors, the mean, the gates, an override, the score."""
     weights = {("factor", f.name): f.weight for f in health.factors}
     weights |= {("input", i.name): i.weight for i in health.inputs()}
     return [
@@ -102,7 +104,7 @@ class Change:
 
     @property
     def why(self) -> list[tuple[str, float]]:
-        """What moved the score, the most first: inputs and, if the gates count otherwise, ``override``."""
+        """What moved the score, the most first: inputs and, if gates or a person count otherwise, ``override``."""
         found = [(i.name, i.points) for i in self.inputs if abs(i.points) > NOISE]
         if self.override is not None and abs(self.override) > NOISE:
             found.append(("override", self.override))
@@ -121,20 +123,21 @@ def change(before: Standing, after: Standing) -> Change:
     first, last = _state(old), _state(new)
     # Each way is a step of data and a step of weights, from and to.
     ways: list[tuple[_State, _State, _State, _State]] = []
-    if before.weights == after.weights:
+    light, heavy = before.used(), after.used()
+    if light == heavy:
         ways.append((first, last, last, last))
     elif _same_data(before, after):
         ways.append((first, first, first, last))
     else:
-        reweighted = _state(before.health(after.weights))
+        reweighted = _state(before.health(heavy))
         if reweighted:
             ways.append((reweighted, last, first, reweighted))
-        remeasured = _state(after.health(before.weights))
+        remeasured = _state(after.health(light))
         if remeasured:
             ways.append((first, remeasured, remeasured, last))
         # With nothing in common, none of what is known on one date counts under the other's weights.
         ways = ways or [(first, first, first, last)]
-    steps = [(_data(start, end), _reweighted(light, heavy)) for start, end, light, heavy in ways]
+    steps = [(_data(start, end), _reweighted(lower, upper)) for start, end, lower, upper in ways]
     befores, afters = ({i.name: i for i in health.inputs()} for health in (old, new))
     inputs = tuple(
         InputChange(

@@ -1,22 +1,24 @@
 """The health score: a weighted mean of factors, each a weighted mean of inputs, under gates.
 
 Full precision inside. What is unknown drops out and its weight spreads over its siblings; the coverage
-and the range say how much that is. The points of all inputs add up to the mean, and with the gate's
-line to the score.
+and the range say how much that is. The points of all inputs add up to the mean, with the gate's line to
+the computed score, and with the line of what a person set by hand to the score.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmctl.insight.curves import NOISE, band, normalised
 from crmctl.insight.inputs.fact import Fact, Facts, unknown
 from crmctl.insight.means import Mean, Part, part, weighted_mean
+from crmctl.insight.overrides import ByHand
 from crmctl.insight.recommend import Recommendation, recommend
+from crmctl.model.text import one_line
 
 if TYPE_CHECKING:
     from crmctl.insight.health_weights import Factor, HealthWeights
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 
 GATES = frozenset({"notice_given", "champion_left", "payment_overdue"})
+OVERRIDE = "override"
+# What a score has that no average gives it.
+OVERRULES = GATES | {OVERRIDE}
 
 
 class InputScore(NamedTuple):
@@ -70,9 +75,11 @@ class Gate(NamedTuple):
 class Health:
     """The health of one account.
 
-    ``mean`` is the average of the factors, ``score`` the mean under the gates; both are None, with the
-    ``reason``, while coverage is below the floor. ``status`` is known without a score where every
-    score in the range has the same. ``low`` and ``high`` bound the true score.
+    ``mean`` is the average of the factors, ``computed`` the mean under the gates; both are None, with the
+    ``reason``, while coverage is below the floor. ``computed_status`` is known without a score where every
+    score in the range has the same. ``low`` and ``high`` bound the true computed score. ``score`` and
+    ``status`` are the computed ones, unless an ``override`` is in force. ``card`` is the scorecard by which
+    it was computed, empty for the base.
     """
 
     score: float | None
@@ -85,13 +92,40 @@ class Health:
     factors: tuple[FactorScore, ...]
     gates: tuple[Gate, ...]
     recommendations: tuple[Recommendation, ...]
+    computed: float | None = None
+    computed_status: str | None = None
+    card: str = ""
+    override: ByHand | None = None
+
+    @property
+    def by_hand(self) -> ByHand | None:
+        """The override, if it is in force."""
+        return self.override if self.override is not None and self.override.in_force else None
+
+    @property
+    def override_text(self) -> str:
+        """All of the override that is in force, in one line; empty without one."""
+        held = self.by_hand
+        if held is None:
+            return ""
+        return one_line(f"{held.score:g} by {held.by} until {held.expires}: {held.reason}")
+
+    @property
+    def override_note(self) -> str:
+        """What a person made of the score, in few words; empty without an override."""
+        found = self.override
+        if found is None:
+            return ""
+        if not found.in_force:
+            return one_line(f"the score that {found.by} set expired on {found.expires}")
+        return one_line(f"set by {found.by} until {found.expires}: {found.reason}")
 
     @property
     def reasons(self) -> list[str]:
         """What stands behind the status, as words that do not change with every small move."""
-        return [g.name for g in self.gates] + [
-            r.input for r in self.recommendations if r.input not in GATES
-        ]
+        found = [OVERRIDE] if self.by_hand else []
+        found += [g.name for g in self.gates]
+        return found + [r.input for r in self.recommendations if r.input not in GATES]
 
     def inputs(self) -> Iterator[InputScore]:
         for factor in self.factors:
@@ -112,7 +146,8 @@ class Health:
     @classmethod
     def from_json(cls, data: list[Any]) -> Health:
         """`as_json`, taken back."""
-        score, status, coverage, low, high, mean, reason, factors, gates, recommendations = data
+        score, status, coverage, low, high, mean, reason, factors, gates, *rest = data
+        recommendations, computed, computed_status, card, override = rest
         return cls(
             score,
             status,
@@ -124,6 +159,10 @@ class Health:
             tuple(FactorScore._make((*row[:-1], tuple(map(_input, row[-1])))) for row in factors),
             tuple(Gate._make((*row[:-1], _day(row[-1]))) for row in gates),
             tuple(map(Recommendation._make, recommendations)),
+            computed,
+            computed_status,
+            card,
+            None if override is None else _override(override),
         )
 
 
@@ -142,9 +181,25 @@ def _input(row: list[Any]) -> InputScore:
     return InputScore._make((*head, _day(as_of), note))
 
 
-def score(facts: Facts, weights: Weights) -> Health:
-    """The health that these facts give under these weights."""
-    health = weights.health
+def _override(row: list[Any]) -> ByHand:
+    score, reason, by, at, expires, despite, source, in_force = row
+    day, end = dt.date.fromisoformat(at), dt.date.fromisoformat(expires)
+    return ByHand(score, reason, by, day, end, tuple(despite), source, in_force)
+
+
+def score(facts: Facts, weights: Weights, override: ByHand | None = None) -> Health:
+    """The health that these facts give under these weights, and what a person made of it."""
+    found = _computed(facts, weights.health)
+    if override is None:
+        return found
+    found = replace(found, override=override)
+    if not override.in_force:
+        return found
+    value = override.under(found.gates)
+    return replace(found, score=value, status=_status(value, weights.health))
+
+
+def _computed(facts: Facts, health: HealthWeights) -> Health:
     measured = {name: _factor(factor, facts) for name, factor in health.factors.items()}
     total = weighted_mean(
         [
@@ -157,18 +212,24 @@ def score(facts: Facts, weights: Weights) -> Health:
         _factor_score(name, factor, measured[name], factor.weight / whole, share)
         for (name, factor), share in zip(health.factors.items(), total.shares, strict=True)
     )
-    gates = tuple(_shut(facts, health))
+    gates = () if health.no_score else tuple(_shut(facts, health))
     cap = min((gate.cap for gate in gates), default=100.0)
     low, high = min(total.low, cap), min(total.high, cap)
-    if total.value is None or total.coverage + NOISE < health.coverage_floor:
+    value, mean, reason = None, None, health.no_score
+    status: str | None = None
+    advice: tuple[Recommendation, ...] = ()
+    if reason:
+        pass
+    elif total.value is None or total.coverage + NOISE < health.coverage_floor:
         statuses = {_status(low, health), _status(high, health)}
         status = statuses.pop() if len(statuses) == 1 else None
         reason = _no_score(total.coverage, health, factors)
-        return Health(None, status, total.coverage, low, high, None, reason, factors, gates, ())
-    value = min(total.value, cap)
-    advice = tuple(recommend(factors, gates, total.value, health.recommendations))
-    status = _status(value, health)
-    return Health(value, status, total.coverage, low, high, total.value, "", factors, gates, advice)
+    else:
+        mean, value = total.value, min(total.value, cap)
+        advice = tuple(recommend(factors, gates, mean, health.recommendations))
+        status = _status(value, health)
+    known = (total.coverage, low, high, mean, reason, factors, gates, advice)
+    return Health(value, status, *known, value, status, health.card)
 
 
 def _status(value: float, health: HealthWeights) -> str:
@@ -235,8 +296,8 @@ def _no_score(coverage: float, health: HealthWeights, factors: Iterable[FactorSc
 
 
 class Row(NamedTuple):
-    """One line of an explanation. The points of all lines of kind ``input`` and ``gate`` add up to
-    the score; lines of kind ``factor``, ``mean`` and ``score`` are sums of those above them.
+    """One line of an explanation. The points of all lines of kind ``input``, ``gate`` and ``override`` add up
+    to the score; lines of kind ``factor``, ``mean``, ``computed`` and ``score`` are sums of those above them.
     """
 
     kind: str
@@ -251,7 +312,7 @@ class Row(NamedTuple):
 
 
 def explain(health: Health) -> list[Row]:
-    """The score as lines to print: inputs under their factors, the mean, the gates, the score."""
+    """The score as lines to print: inputs under their factors, the mean, the gates, what a person set, the score."""
     rows: list[Row] = []
     for f in health.factors:
         rows += [Row("input", *_explained(i)) for i in f.inputs]
@@ -262,15 +323,35 @@ def explain(health: Health) -> list[Row]:
     binding = min(health.gates, key=lambda g: g.cap, default=None)
     for gate in health.gates:
         cost = 0.0
-        if gate is binding and health.mean is not None and health.score is not None:
-            cost = health.score - health.mean
+        if gate is binding and health.mean is not None and health.computed is not None:
+            cost = health.computed - health.mean
         note = f"{gate.reason}: at most {gate.cap:g}"
         rows.append(
             Row("gate", gate.name, gate.cap, None, None, cost, gate.as_of, gate.source, note)
         )
+    if health.override is not None:
+        rows += _overruled(health, health.override, fsum(r.points or 0.0 for r in rows if _adds(r)))
     status = health.status or "no status"
     rows.append(Row("score", "score", None, None, None, health.score, None, "", status))
     return rows
+
+
+def _adds(row: Row) -> bool:
+    return row.kind in {"input", "gate"}
+
+
+def _overruled(health: Health, override: ByHand, so_far: float) -> Iterator[Row]:
+    """The computed score, and what an override makes of it; without one it makes up for all that is there."""
+    status = health.computed_status or "no status"
+    yield Row("computed", "computed", None, None, None, health.computed, None, "", status)
+    gain = 0.0 if health.score is None or not override.in_force else health.score - so_far
+    until = f"until {override.expires}" if override.in_force else f"expired on {override.expires}"
+    note = f"set by {override.by} {until}: {override.reason}"
+    if override.in_force and health.score is not None and health.score < override.score:
+        note += f"; a shut gate holds it at {health.score:g}"
+    yield Row(
+        OVERRIDE, OVERRIDE, override.score, None, None, gain, override.at, override.source, note
+    )
 
 
 def _explained(i: InputScore) -> tuple[Any, ...]:

@@ -1,23 +1,23 @@
-"""The part ``health:`` of ``weights.yaml``: factors, inputs and their curves, measuring, gates."""
+"""The part ``health:`` of ``weights.yaml``: factors, inputs and their curves, measuring, gates, scorecards, trend."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import fsum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from crmctl.insight.curves import Direction, curve_problem
 from crmctl.insight.scales import Curve, Days, Scale, Score, Share, Weight
-from crmctl.model.schema import ROLES
+from crmctl.insight.scorecards import CHANGEABLE, Scorecard, merged
+from crmctl.model.schema import ROLES, SENIORITY
 from crmctl.workspace.source_settings import Strict
 
 INPUTS = frozenset(
-    """active_share usage_growth breadth usage_age
-    open_tickets ticket_rate severe_share days_to_close reopened_share
-    active_contacts roles_covered champion days_since_contact balance sentiment
-    goal_pace survey_mean days_to_value renewal_outlook""".split()
+    """active_share usage_growth usage_baseline breadth weekly_share usage_age
+    open_tickets ticket_rate ticket_load severe_share hours_to_answer days_to_close reopened_share
+    active_contacts roles_covered champion executive days_since_contact balance reply_hours sentiment
+    goal_pace survey_mean days_to_value renewal_outlook value_ratio""".split()
 )
 
 
@@ -59,6 +59,7 @@ class Measuring(Strict):
 
     usage_measures: Annotated[list[str], Field(min_length=1)]
     trend_days: Days
+    baseline_days: Days
     support_days: Days
     conversation_days: Days
     survey_days: Days
@@ -69,7 +70,9 @@ class Measuring(Strict):
     renewal_words: list[str]
     buying_roles: Annotated[list[str], Field(min_length=1)]
     champion_silent_days: Days
+    executive_levels: Annotated[list[str], Field(min_length=1)]
     balance_messages: Annotated[int, Field(ge=1)]
+    reply_messages: Annotated[int, Field(ge=1)]
     goal_earliest: Share
 
     @model_validator(mode="after")
@@ -77,6 +80,9 @@ class Measuring(Strict):
         unknown = [role for role in self.buying_roles if role not in ROLES]
         if unknown:
             raise ValueError(f"{', '.join(unknown)} is no role; allowed: {', '.join(ROLES)}")
+        levels = [level for level in self.executive_levels if level not in SENIORITY]
+        if levels:
+            raise ValueError(f"{', '.join(levels)} is no level; allowed: {', '.join(SENIORITY)}")
         return self
 
 
@@ -107,8 +113,43 @@ class Advice(Strict):
     at_most: Annotated[int, Field(ge=0)]
 
 
+class Trust(Strict):
+    """What a word of confidence takes: at least so much coverage, at most so wide a range."""
+
+    coverage: Share
+    range: Score
+
+
+class Confidence(Strict):
+    """How sure a score is; what reaches neither is of low confidence."""
+
+    high: Trust
+    medium: Trust
+
+
+class TrendWeights(Strict):
+    """When a score is said to rise or fall. Points are whole points, as they are written down."""
+
+    window_days: Days
+    noise: Score
+    move: Score
+    sharp: Annotated[float, Field(gt=0, le=100)]
+    sharp_days: Days
+    confidence: Confidence
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.move < self.noise:
+            raise ValueError("a move cannot be less than the noise")
+        return self
+
+
 class HealthWeights(Strict):
-    """The numbers of the health score."""
+    """The numbers of the health score.
+
+    ``card`` is the scorecard by which they differ from the base, empty for the base itself; ``no_score`` says why
+    those whom the card means have no score.
+    """
 
     coverage_floor: Share
     rewrite_step: Annotated[float, Field(gt=0, le=100)]
@@ -117,6 +158,46 @@ class HealthWeights(Strict):
     measuring: Measuring
     gates: Gates
     recommendations: Advice
+    scorecards: dict[str, Scorecard] = Field(default_factory=dict)
+    trend: TrendWeights | None = None
+    # `check` names the inputs that no customer has from so many of them on; None: never.
+    unfilled_from: Annotated[int, Field(ge=1)] | None = None
+
+    _card: str = PrivateAttr("")
+    _no_score: str = PrivateAttr("")
+    # What each card changes, merged into the base.
+    _merged: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def card(self) -> str:
+        return self._card
+
+    @property
+    def no_score(self) -> str:
+        return self._no_score
+
+    def by_card(self, name: str) -> HealthWeights:
+        """The numbers of one scorecard; the base for no name."""
+        if not name:
+            return self
+        found = self.model_copy(update=self._merged[name])
+        found._card = name  # noqa: SLF001
+        found._no_score = self.scorecards[name].no_score or ""  # noqa: SLF001
+        return found
+
+    @model_validator(mode="after")
+    def _cards(self) -> Self:
+        plain = self.model_dump(exclude={"scorecards"})
+        for name, card in self.scorecards.items():
+            try:
+                whole = type(self).model_validate(merged(plain, card.patch))
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(("scorecards", name, *map(str, first["loc"])))
+                text = first["msg"].removeprefix("Value error, ")
+                raise ValueError(f"{where}: {text}") from None
+            self._merged[name] = {n: getattr(whole, n) for n in CHANGEABLE if n in card.patch}
+        return self
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -127,16 +208,3 @@ class HealthWeights(Strict):
         if not fsum(f.weight for f in self.factors.values()):
             raise ValueError("all factors weigh nothing")
         return self
-
-
-def lint_gates(health: HealthWeights) -> Iterator[tuple[str, str]]:
-    """Field and finding for each gate that changes nothing."""
-    top = max(health.status.bands.values())
-    gates = health.gates
-    for name, gate in (
-        ("champion_left", gates.champion_left),
-        ("notice_given", gates.notice_given),
-        ("payment_overdue", gates.payment_overdue),
-    ):
-        if gate.cap >= top:
-            yield f"health.gates.{name}", "its cap lies in the best band, so it changes no status"

@@ -17,6 +17,9 @@ from crmctl.insight.evidence import KEPT_DAYS, Evidence, gather
 from crmctl.insight.facts import by_measure, measured
 from crmctl.insight.fingerprint import FOLDERS
 from crmctl.insight.health import Health, score
+from crmctl.insight.judging import carded
+from crmctl.insight.overrides import latest
+from crmctl.insight.trend import Scores, Trend, confidence, held, trend, written
 from crmctl.insight.weights import Weights, load_weights
 from crmctl.insight.weights_file import WEIGHTS
 from crmctl.model.errors import CrmError, DamagedFile, Problem, UsageError
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from crmctl.insight.health_weights import HealthWeights
     from crmctl.insight.inputs.fact import Fact, Series
     from crmctl.model.record import Ranking
     from crmctl.workspace.git import Git
@@ -66,12 +70,15 @@ class Standing:
     problems: tuple[Problem, ...] = ()
     assumed: Mapping[str, Fact] = field(default_factory=dict)
 
-    def health(self, weights: Weights | None = None) -> Health:
-        """The health of that day, by default under the weights of that day."""
-        used = weights or self.weights
-        return score(
-            measured(self.evidence, self.series, self.day, used) | dict(self.assumed), used
-        )
+    def used(self) -> Weights:
+        """The weights of that day, as the account's scorecard has them."""
+        return carded(self.weights, self.evidence, self.day)
+
+    def health(self, used: Weights | None = None) -> Health:
+        """The health of that day, by default under the weights of that day by the account's own scorecard."""
+        used = used or self.used()
+        facts = measured(self.evidence, self.series, self.day, used) | dict(self.assumed)
+        return score(facts, used, latest(self.evidence, self.day))
 
 
 def now(ws: Workspace, slug: str) -> Standing:
@@ -288,13 +295,18 @@ def _measured(ws: Workspace, slug: str, commit: str, days: Sequence[str]) -> Ite
 
 
 class Recorded(NamedTuple):
-    """What was written down of a health on one day, in whole points; None for what was not known."""
+    """What was written down of a health on one day, in whole points; None for what was not known.
+
+    ``trend`` and ``confidence`` are as of that day.
+    """
 
     day: dt.date
     score: float | None
     change: float | None
     coverage: float | None
     factors: dict[str, float | None]
+    trend: Trend | None = None
+    confidence: str = ""
 
 
 def history(ws: Workspace, slug: str) -> list[Recorded]:
@@ -309,18 +321,31 @@ def history(ws: Workspace, slug: str) -> list[Recorded]:
     known: dict[str, float] = {}
     found: list[Recorded] = []
     days: dict[dt.date, dict[str, float]] = {}
+    series: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         kind, _, name = row.measure.partition(".")
         if kind == "health" and row.day <= ws.today:
             days.setdefault(row.day, {})[name] = float(row.value)
+            series.setdefault(name, []).append((row.day.toordinal(), float(row.value)))
+    scores = written(series.get("score", ()), series.get("coverage", ()), health.coverage_floor)
     for day in sorted(days):
         known |= days[day]
         coverage = known.get("coverage")
-        # A score that ceased to be known has no row that says so; its coverage has.
-        blank = coverage is not None and coverage < health.coverage_floor
-        total = None if blank else known.get("score")
+        total = held(scores, day.toordinal())
         last = found[-1].score if found else None
         change = None if total is None or last is None else total - last
         factors = {name: known.get(name) for name in health.factors}
-        found.append(Recorded(day, total, change, coverage, factors))
+        recorded = Recorded(day, total, change, coverage, factors)
+        found.append(_judged(recorded, scores, health))
     return found
+
+
+def _judged(row: Recorded, scores: Scores, health: HealthWeights) -> Recorded:
+    """The row with its trend, and how sure it is: what was not known then could have moved it either way."""
+    rules = health.trend
+    if rules is None or row.score is None:
+        return row
+    sure = ""
+    if row.coverage is not None:
+        sure = confidence(row.coverage, 100 * (1 - row.coverage), rules.confidence)
+    return row._replace(trend=trend(scores, row.day, rules), confidence=sure)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.evidence import Evidence, Goal, gather
-from crmctl.insight.facts import by_measure, measured
-from crmctl.insight.health import Health, score
+from crmctl.insight.facts import by_measure
+from crmctl.insight.health import Health
 from crmctl.insight.icp import fit
 from crmctl.insight.inputs.outcomes import pace
-from crmctl.insight.qualification import qualify
+from crmctl.insight.judging import judged
+from crmctl.insight.qualification import qualify, warnings
+from crmctl.insight.qualification_evidence import Sources
 from crmctl.insight.relationships import relationships
 from crmctl.insight.signals import competitors, signals
 from crmctl.insight.text_signals import heard
@@ -26,16 +29,22 @@ if TYPE_CHECKING:
     from crmctl.insight.weights import Weights
 
 
-def health_page(slug: str, name: str, health: Health, today: dt.date) -> dict[str, Any]:
-    """The context of ``templates/health.md.j2``: ``name``, ``account`` (the folder), ``as_of``, ``health``."""
-    return {"name": name, "account": slug, "as_of": today, "health": plain_health(health)}
+def health_page(
+    slug: str, name: str, health: Health, today: dt.date, said: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The context of ``templates/health.md.j2``: ``name``, ``account`` (the folder), ``as_of``, ``health``, ``said``.
+
+    ``said`` are `crmctl.insight.claims.plain_claims`.
+    """
+    page = {"name": name, "account": slug, "as_of": today, "health": plain_health(health)}
+    return page | {"said": said}
 
 
 def plain_health(health: Health) -> dict[str, Any]:
     """A health as plain data.
 
     Scores are 0 to 100, shares 0 to 1, None is what nobody knows. ``override`` is always there and None
-    unless a person set the score by hand.
+    unless a person set the score by hand and it still holds. ``card`` is the scorecard, empty for the base.
     """
     return {
         "score": health.score,
@@ -46,7 +55,10 @@ def plain_health(health: Health) -> dict[str, Any]:
         "mean": health.mean,
         "reason": health.reason,
         "reasons": health.reasons,
-        "override": None,
+        "computed": health.computed,
+        "card": health.card,
+        "override": _plain(health.by_hand),
+        "override_text": health.override_text,
         "gates": _plain(health.gates),
         "recommendations": _plain(health.recommendations),
         "factors": _plain(health.factors),
@@ -59,8 +71,11 @@ def picture(
     today: dt.date,
     weights: Weights,
     rules: TextRules | None = None,
+    root: Path | None = None,
 ) -> dict[str, Any]:
     """All that reviews, plans and briefs need of one account, as of ``today``; texts are read by ``rules``, if given.
+
+    ``root`` is the workspace, in which files that deals cite are looked up; without it there are none.
 
     Keys: ``slug``, ``name``, ``today``, ``profile`` (effective values), ``health`` (`plain_health`),
     ``usage`` (by measure: day and value, oldest first), ``relationships``, ``icp``, ``opportunities``
@@ -70,12 +85,12 @@ def picture(
     """
     evidence = gather(account, today)
     series = by_measure(measures)
-    facts = measured(evidence, series, today, weights)
-    health = score(facts, weights)
+    facts, health = judged(evidence, series, today, weights)
     people = relationships(account, evidence, today, weights.health.measuring)
-    found = signals(account, evidence, facts, health, people, today, weights.signals)
+    found = signals(evidence, facts, health, today, weights)
     said = heard(account, rules, today) if rules else None
     found += said.signals if said else ()
+    cited = Sources(account, root)
     deals = sorted(account.deals.values(), key=lambda d: (d.date("close") or dt.date.max, d.id))
     return {
         "slug": account.slug,
@@ -87,10 +102,10 @@ def picture(
         "relationships": _plain(people),
         "icp": _plain(fit(account.profile, weights.icp)),
         "opportunities": [
-            _opportunity(deal, today, weights) for deal in deals if _status(deal) == "open"
+            _opportunity(deal, cited, today, weights) for deal in deals if _status(deal) == "open"
         ],
         "decided": [_deal(deal) for deal in deals if _status(deal) != "open"],
-        "competitors": _plain(competitors(account, said.vendors if said else None)),
+        "competitors": _plain(competitors(evidence, said.vendors if said else None)),
         "risks": [_plain(s) for s in found if s.kind == "risk"],
         "buying": [_plain(s) for s in found if s.kind == "buying"],
         "expansion": [_plain(s) for s in found if s.kind == "expansion"],
@@ -130,19 +145,20 @@ def _deal(deal: Record) -> dict[str, Any]:
     return deal.effective() | {"id": deal.id, "path": deal.path, "status": _status(deal)}
 
 
-def _opportunity(deal: Record, today: dt.date, weights: Weights) -> dict[str, Any]:
+def _opportunity(deal: Record, cited: Sources, today: dt.date, weights: Weights) -> dict[str, Any]:
     close, step_due = deal.date("close"), deal.date("next_step_due")
-    warnings = []
+    told = []
     if close is None:
-        warnings.append("has no closing date")
+        told.append("has no closing date")
     elif close < today:
-        warnings.append(f"should have closed on {close}")
+        told.append(f"should have closed on {close}")
     if not deal.text("next_step"):
-        warnings.append("has no next step")
+        told.append("has no next step")
     elif step_due is not None and step_due < today:
-        warnings.append(f"next step was due on {step_due}")
-    qualification = _plain(qualify(deal, weights.qualification))
-    return _deal(deal) | {"qualification": qualification, "warnings": warnings}
+        told.append(f"next step was due on {step_due}")
+    found = qualify(deal, cited, weights.qualification, today)
+    told += warnings(found, weights.qualification.frameworks[found.framework])
+    return _deal(deal) | {"qualification": _plain(found), "warnings": told}
 
 
 def _goal(

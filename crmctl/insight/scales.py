@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -36,6 +37,17 @@ class Scale(Strict):
     @property
     def steps(self) -> list[Band]:
         return [Band(name, start) for name, start in self.bands.items()]
+
+
+def lint_scale(field: str, scale: Scale) -> Iterator[tuple[str, str]]:
+    """Field and finding for bands that do not part the scores from 0 to 100."""
+    starts = sorted(scale.bands.values())
+    if starts[0] > 0:
+        yield f"{field}.bands", "no band starts at 0"
+    if len(set(starts)) < len(starts):
+        yield f"{field}.bands", "two bands start at the same score, so one is never reached"
+    if scale.boundary == "exclusive" and starts[-1] == 100:
+        yield f"{field}.bands", "no score is above 100, so the highest band is never reached"
 
 
 def account_field(name: str) -> None:

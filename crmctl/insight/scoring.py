@@ -1,25 +1,30 @@
 """Scoring accounts: read what changed, remember it, and plan what must be written down.
 
-A ``health.md`` is written when the status, the reasons or the score by a step are no longer those it
-states; the day's measures get the numbers that moved. Nothing is written because a day passed.
+A ``health.md`` is written when the status, the reasons or the score by a step are no longer those it states, when a
+claim is new or its evidence gone, or a file that it cites; the day's measures get the numbers that moved. Nothing is
+written because a day passed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from crmctl.insight.cache import Cache, Entry, Gathered, Results, pack_result
+from crmctl.insight.cache import Cache, Entry, Gathered, Results, pack_result, pack_signals
 from crmctl.insight.curves import NOISE
 from crmctl.insight.evidence import KEPT_DAYS, gather
 from crmctl.insight.fingerprint import FOLDERS, Fingerprint, fingerprint
-from crmctl.insight.health import GATES, Health
+from crmctl.insight.health import OVERRULES, Health
+from crmctl.insight.rules_file import rules_digest
+from crmctl.insight.signals import signals
 from crmctl.model.errors import DamagedFile, Problem
 from crmctl.workspace import files, measures, paths, store
 from crmctl.workspace.changes import ChangeSet
@@ -27,8 +32,12 @@ from crmctl.workspace.index import RACY_NS, Index, opened
 from crmctl.workspace.measures import Measure
 
 if TYPE_CHECKING:
+    from crmctl.insight.claims import Claim
+    from crmctl.insight.said import Said
+    from crmctl.insight.signals import Signal
+    from crmctl.insight.text_rules import TextRules
     from crmctl.insight.weights import Weights
-    from crmctl.model.record import Ranking
+    from crmctl.model.record import Account, Ranking
     from crmctl.workspace.workspace import Workspace
 
 SOURCE = "crmctl"
@@ -43,15 +52,21 @@ class ScorePlan:
     changes: ChangeSet
     results: Results = field(default_factory=Results)
     problems: list[Problem] = field(default_factory=list)
+    # By folder, packed (`crmctl.insight.cache.unpack_signals`); only of accounts scored anew unless asked for.
+    signals: dict[str, str] = field(default_factory=dict)
 
 
 def plan_scores(
-    ws: Workspace, slugs: Iterable[str] | None = None, *, weights: Weights | None = None
+    ws: Workspace,
+    slugs: Iterable[str] | None = None,
+    *,
+    weights: Weights | None = None,
+    signals: bool = False,
 ) -> ScorePlan:
     """Score these accounts, by default all, as of the workspace's day.
 
-    ``weights`` stand in for the workspace's own, for trying others out. An account without a
-    readable profile has no result, only problems.
+    ``weights`` stand in for the workspace's own, for trying others out; ``signals`` asks for those of every
+    account. An account without a readable profile has no result, only problems.
     """
     plan = ScorePlan(ChangeSet())
     every = slugs is None
@@ -71,6 +86,8 @@ def plan_scores(
                 plan.problems += plan.results.remember(slug, kept[1])
             else:
                 stale.append((slug, mark))
+        if signals:
+            plan.signals |= scoring.cache.signals(plan.results)
         series = scoring.series([slug for slug, _ in stale])
         for (slug, mark), measured in zip(stale, series, strict=True):
             entry = scoring.account(slug, mark, measured, plan, rows)
@@ -84,6 +101,13 @@ def plan_scores(
         old = files.read(ws.root, path)
         plan.changes.put(path, old, measures.merge_day(old, rows, ws.today), "scores that moved")
     return plan
+
+
+class Told(NamedTuple):
+    """The claims of an account, and the marks of all that still bears one out."""
+
+    claims: list[Claim]
+    standing: set[str]
 
 
 # These have a row for every change, however small.
@@ -106,7 +130,7 @@ class _Scoring:
             digest = sha256(read_bytes(ws.root)).hexdigest()
         else:
             digest = sha256(weights.model_dump_json().encode()).hexdigest()
-        self.cache = Cache(index, ws.today, digest)
+        self.cache = Cache(index, ws.today, digest, rules_digest(ws.root))
 
     @property
     def weights(self) -> Weights:
@@ -115,6 +139,12 @@ class _Scoring:
 
             self._weights = load_weights(self.ws.root)
         return self._weights
+
+    @cached_property
+    def rules(self) -> TextRules:
+        from crmctl.insight.text_rules import load_rules
+
+        return load_rules(self.ws.root)
 
     def series(self, slugs: Sequence[str]) -> Iterator[list[Measure]]:
         """The measures of each account that a score may rest on."""
@@ -136,41 +166,65 @@ class _Scoring:
         """Score one account, and say what to remember of it: nothing if it was just being written,
         or if something must be written first.
         """
-        from crmctl.insight.facts import by_measure, measured
-        from crmctl.insight.health import score
+        from crmctl.insight.facts import by_measure
+        from crmctl.insight.judging import judged
 
-        now = time.time_ns()
-        remembered = self.cache.gathered(slug, mark.digest)
-        if remembered is None:
-            gathered = self._read(slug, plan)
-            if gathered is None:
-                return None
-            packed = self.cache.pack(gathered)
-        else:
-            gathered, packed = remembered
+        now, today = time.time_ns(), self.ws.today
+        known = self._known(slug, mark, plan)
+        if known is None:
+            return None
+        gathered, said, packed, packed_said = known
         plan.problems += gathered.problems
-        facts = measured(gathered.evidence, by_measure(series), self.ws.today, self.weights)
-        health = score(facts, self.weights)
+        facts, health = judged(gathered.evidence, by_measure(series), today, self.weights)
         plan.results.add(slug, health)
+        found = signals(gathered.evidence, facts, health, today, self.weights)
+        told = self._told(gathered, said, found)
+        plan.signals[slug] = shown = pack_signals(found)
         moved = list(self._moved(slug, health))
         rows += moved
-        wrote = self._write(slug, gathered, health, plan.changes)
+        wrote = self._write(slug, gathered, health, told, plan.changes)
         if mark.newest + RACY_NS >= now:
             return None
         if moved or wrote:
-            return Entry(slug, mark.digest, packed, "", "")
+            return Entry(slug, mark.digest, "", "", packed, packed_said, "")
         key = self.cache.key(mark.digest, mark.health)
-        return Entry(slug, mark.digest, packed, key, pack_result(health, gathered.problems))
+        result = pack_result(health, gathered.problems)
+        return Entry(slug, mark.digest, key, result, packed, packed_said, shown)
 
-    def _read(self, slug: str, plan: ScorePlan) -> Gathered | None:
-        reader = store.Reader(self.ws.root, self.ranking, fast=True)
-        account = reader.account(slug, only=READ)
-        # What is missing is for `check` to say; what could not be read is not in the score.
-        problems = [p for p in reader.problems if p.code != "required"]
+    def _known(
+        self, slug: str, mark: Fingerprint, plan: ScorePlan
+    ) -> tuple[Gathered, Said, str, str] | None:
+        """What the account's files say, remembered or read, each with the JSON to remember it by."""
+        remembered = self.cache.gathered(slug, mark.digest)
+        said = self.cache.said(slug, mark.digest)
+        if remembered is not None and said is not None:
+            return remembered[0], said[0], remembered[1], said[1]
+        account, problems = self._read(slug)
         if account is None:
             plan.problems += problems
             return None
-        return Gathered(gather(account, self.ws.today), problems)
+        from crmctl.insight.texts import condense
+
+        gathered = Gathered(gather(account, self.ws.today), problems)
+        fresh = condense(account, self.rules, self.ws.today)
+        return gathered, fresh, self.cache.pack(gathered), self.cache.pack_said(fresh)
+
+    def _read(self, slug: str) -> tuple[Account | None, list[Problem]]:
+        reader = store.Reader(self.ws.root, self.ranking, fast=True)
+        account = reader.account(slug, only=READ)
+        # What is missing is for `check` to say; what could not be read is not in the score.
+        return account, [p for p in reader.problems if p.code != "required"]
+
+    def _told(self, gathered: Gathered, said: Said, found: list[Signal]) -> Told:
+        """The claims of a page. What the texts say is added to the signals ``found`` in the records."""
+        from crmctl.insight import claims
+        from crmctl.insight.text_signals import NOTHING, told
+
+        today = self.ws.today
+        heard = told(said, self.rules, today) if said.mentions or said.moods else NOTHING
+        listed = claims.claims(gathered.evidence, said, heard, found, today)
+        found += heard.signals
+        return Told(listed, claims.standing(gathered.evidence, said, listed, today))
 
     def _moved(self, slug: str, health: Health) -> Iterator[Measure]:
         """The numbers that are not those of the latest row; a factor only once it has moved by a step.
@@ -192,18 +246,25 @@ class _Scoring:
     def _step(self) -> Decimal:
         return Decimal(repr(self.weights.health.rewrite_step))
 
-    def _write(self, slug: str, gathered: Gathered, health: Health, changes: ChangeSet) -> bool:
+    def _write(
+        self, slug: str, gathered: Gathered, health: Health, told: Told, changes: ChangeSet
+    ) -> bool:
         path = paths.health(slug)
         old = files.read(self.ws.root, path)
         if old is None and health.score is None and not health.gates:
             return False
-        if old is not None and not outdated(old, path, health, self.weights.health.rewrite_step):
-            return False
+        step = self.weights.health.rewrite_step
+        if old is not None and not outdated(old, path, health, step, told):
+            cited = {found.decode() for found in _cited(slug).findall(old)}
+            if all(os.path.lexists(f"{self.ws.root}/{source}") for source in cited):
+                return False
         from crmctl.insight.citing import Lines
+        from crmctl.insight.claims import plain_claims
         from crmctl.insight.picture import health_page
         from crmctl.workspace.templates import render
 
-        page = health_page(slug, gathered.evidence.name, health, self.ws.today)
+        said = plain_claims(told.claims, self.ws.today)
+        page = health_page(slug, gathered.evidence.name, health, self.ws.today, said)
         page = Lines(self.ws.root, slug).cited(page)
         changes.put(path, old, render(self.ws.root, "health", page).encode(), _reason(old, health))
         return True
@@ -228,8 +289,9 @@ def rounded(value: float, step: str) -> Decimal:
     return Decimal(repr(round(value, 9))).quantize(Decimal(step), ROUND_HALF_UP)
 
 
-def outdated(raw: bytes, path: str, health: Health, step: float) -> bool:
-    """Whether a health file no longer says what holds: status, reasons, or the score by ``step``."""
+def outdated(raw: bytes, path: str, health: Health, step: float, told: Told) -> bool:
+    """Whether a health file no longer says what holds: status, reasons, claims, card, or the score by ``step``."""
+    from crmctl.insight.claims import outdated as other_claims
     from crmctl.workspace.document import parse
 
     try:
@@ -239,9 +301,20 @@ def outdated(raw: bytes, path: str, health: Health, step: float) -> bool:
     written = stated.get("score")
     if stated.get("status") != health.status or _other_reasons(stated, health):
         return True
+    # A template of the team's own may state neither.
+    says = {"card": health.card or "base", "override": health.override_text}
+    if any(name in stated and stated[name] != text for name, text in says.items()):
+        return True
+    if other_claims(stated.get("claims"), told.claims, told.standing):
+        return True
     if not isinstance(written, (int, float)) or health.score is None:
         return (written is None) != (health.score is None)
     return abs(health.score - written) >= step - NOISE
+
+
+def _cited(slug: str) -> re.Pattern[bytes]:
+    """Matches the files of an account that a page names as sources."""
+    return re.compile(rf"{paths.ACCOUNTS}/{re.escape(slug)}/[\w/.-]+\.(?:md|jsonl)\b".encode())
 
 
 def _other_reasons(stated: dict[str, object], health: Health) -> bool:
@@ -253,11 +326,10 @@ def _other_reasons(stated: dict[str, object], health: Health) -> bool:
     written = stated.get("reasons")
     if not isinstance(written, list):
         return False
-    gates = {gate.name for gate in health.gates}
-    if gates != GATES.intersection(map(str, written)):
+    if OVERRULES.intersection(health.reasons) != OVERRULES.intersection(map(str, written)):
         return True
-    before = [str(name) for name in written if name not in GATES]
-    now = [name for name in health.reasons if name not in GATES]
+    before = [str(name) for name in written if name not in OVERRULES]
+    now = [name for name in health.reasons if name not in OVERRULES]
     return before[:1] != now[:1] and not (before and now and before[0] in now and now[0] in before)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 CUSTOMER, OURS, NOTE = "customer", "ours", "note"
@@ -23,9 +23,13 @@ _NAMED = re.compile(r"(?P<name>[A-ZÀ-Þ][\w.'’ -]{0,40}):\s*\Z")
 _WE = re.compile(r"(?:we|us|our side|wir|nous|nosotros)\s*:", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _QUOTED = re.compile(r"\"([^\"]{2,2000})\"|[“„]([^“”„]{2,2000})[“”]|«([^«»]{2,2000})»")
+_OPENING = '"“„«'  # what a quotation begins with
+_SAYS = re.compile(r"[^\W_]")  # a letter or a digit
+_CUT_WORD = re.compile(r"[\w'’]+\Z")
 _END = re.compile(r"[.!?…。！？]+[\"'”’»)\]]{0,3}(?:\s+|\Z)|[。！？]")
+_ABBREVIATED = 7  # letters before the dot, and what stands before them
 _SHORT = re.compile(
-    r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|no|nr|vs|etc|approx|e\.g|i\.e|z\.b|bzw|ca|inc|ltd|co|fig|[a-z])\.\s*\Z",
+    r"(?<![^\s(])(?:mr|mrs|ms|dr|prof|st|no|nr|vs|etc|approx|e\.g|i\.e|z\.b|bzw|ca|inc|ltd|co|fig|[a-z])\.\s+\Z",
     re.IGNORECASE,
 )
 
@@ -42,20 +46,33 @@ class Sentence(NamedTuple):
     person: str
 
 
+# The parts of a paragraph that matter, by start and end.
+Wanted = Callable[[str], list[tuple[int, int]]]
+
+
 class _Block(NamedTuple):
     text: str
     starts: list[int]  # where in ``text`` each of its lines begins
     line: int
     side: str
     person: str
+    spans: list[tuple[int, int]] | None = None
 
     def line_at(self, place: int) -> int:
         return self.line + bisect_right(self.starts, place) - 1
 
 
-def sentences(text: str, side: str) -> Iterator[Sentence]:
-    """The sentences of a text whose words are ``side``'s unless a line says otherwise, in order."""
+def sentences(text: str, side: str, wanted: Wanted | None = None) -> Iterator[Sentence]:
+    """The sentences of a text whose words are ``side``'s unless a line says otherwise, in order.
+
+    ``wanted`` says which parts of a paragraph matter, by start and end: of what is not the customer's only the
+    sentences are given that have to do with one of them.
+    """
     for block in _blocks(text, side):
+        spans = None if wanted is None else wanted(block.text)
+        if spans is not None and not spans and not customers(block.text, block.side):
+            continue
+        block = block._replace(spans=spans)  # noqa: PLW2901 - the same paragraph
         if block.side != NOTE:
             yield from _split(block, 0, len(block.text), block.side, block.person)
             continue
@@ -88,7 +105,7 @@ def _blocks(text: str, side: str) -> Iterator[_Block]:
         if not held:
             first, whose, who = number, side, ""
             if turn:
-                whose, who, bare = SIDES[turn["side"]], _plain(turn["name"]), bare[turn.end() :]
+                whose, who, bare = SIDES[turn["side"]], plain(turn["name"]), bare[turn.end() :]
             elif item:
                 bare = line[item.end() :]
                 if side == NOTE and _WE.match(bare):
@@ -100,25 +117,47 @@ def _block(rows: list[str], line: int, side: str, person: str) -> _Block:
     starts, parts, size = [], [], 0
     for row in rows:
         starts.append(size)
-        parts.append(_plain(row))
+        parts.append(plain(row))
         size += len(parts[-1]) + 1
     return _Block(" ".join(parts), starts, line, side, person)
 
 
-def _plain(text: str) -> str:
-    return _ESCAPED.sub(r"\1", text)
+def plain(text: str) -> str:
+    """Markdown without its backslashes."""
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
+
+
+def customers(text: str, side: str) -> bool:
+    """Whether words of the customer's can be in a text: never wrongly no."""
+    return (
+        side == CUSTOMER or "**" in text or (side == NOTE and any(map(text.__contains__, _OPENING)))
+    )
 
 
 def _split(block: _Block, start: int, end: int, side: str, person: str) -> Iterator[Sentence]:
-    begin = start
-    for match in _END.finditer(block.text, start, end):
-        if _SHORT.search(block.text[max(begin, match.end() - 12) : match.end()]):
+    text, begin = block.text, start
+    spans = None if side == CUSTOMER else block.spans
+    if spans is not None:
+        spans = [span for span in spans if span[0] < end and span[1] > start]
+        if not spans:
+            return
+    quotes = '"' in text
+    for match in _END.finditer(text, start, end):
+        place = match.end()
+        if _SHORT.search(text, max(begin, match.start() - _ABBREVIATED), place):
             continue
-        if match.end() - begin < LONGEST and _inside_quotes(block.text, begin, match.end(), end):
+        if quotes and place - begin < LONGEST and _inside_quotes(text, begin, place, end):
             continue
-        yield from _one(block, begin, match.end(), side, person)
-        begin = match.end()
-    yield from _one(block, begin, end, side, person)
+        if spans is None or any(a < place and b > begin for a, b in spans):
+            sentence = _one(block, begin, place, side, person)
+            if sentence is not None:
+                yield sentence
+        begin = place
+    if begin == end:
+        return
+    sentence = _one(block, begin, end, side, person)
+    if sentence is not None:
+        yield sentence
 
 
 def _inside_quotes(text: str, begin: int, place: int, end: int) -> bool:
@@ -127,9 +166,14 @@ def _inside_quotes(text: str, begin: int, place: int, end: int) -> bool:
     return closes >= 0 and text.count('"', begin, place) % 2 == 1
 
 
-def _one(block: _Block, start: int, end: int, side: str, person: str) -> Iterator[Sentence]:
+def _one(block: _Block, start: int, end: int, side: str, person: str) -> Sentence | None:
     piece = block.text[start:end]
-    text = piece.strip()[:LONGEST]
-    if any(sign.isalnum() for sign in text):
-        place = start + len(piece) - len(piece.lstrip())
-        yield Sentence(text, block.line_at(place), side, person)
+    text = piece.strip()
+    if len(text) > LONGEST:
+        # No word is cut into another.
+        text = _CUT_WORD.sub("", text[: LONGEST + 1])[:LONGEST]
+    if not _SAYS.search(text):
+        return None
+    place = start + len(piece) - len(piece.lstrip())
+    line = block.line if len(block.starts) == 1 else block.line_at(place)
+    return Sentence(text, line, side, person)

@@ -10,7 +10,10 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
 from math import fsum
+from string import punctuation
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from crmctl.insight.phrases import Sieve, any_of, runs
 
 if TYPE_CHECKING:
     from crmctl.insight.text_rules import Tone
@@ -67,12 +70,24 @@ def polarity(text: str, tone: Tone) -> float | None:
     english = sum(word in _ENGLISH for word in words)
     if english < sum(word in _OTHER and word not in _ENGLISH for word in words):
         return None
-    analyzer, neutral = _reader(tone)
-    plain = neutral.sub("that", plain) if neutral else plain
-    known = any(word.strip("'") in analyzer.lexicon for word in words)
+    analyzer, neutral, sieve = _reader(tone)
+    known = not analyzer.lexicon.keys().isdisjoint(word.strip("'") for word in words)
     if not english and not known:
         return None
+    if neutral and sieve.candidates(runs(plain)):
+        plain = neutral.sub("that", plain)
+    if plain.isascii() and not _felt(plain, analyzer):
+        return 0.0
     return float(analyzer.polarity_scores(plain)["compound"])
+
+
+def _felt(text: str, analyzer: Analyzer) -> bool:
+    """Whether a word or sign has a feeling at all; else nothing around it has. (Emoji are not ASCII.)"""
+    said = set(text.lower().split())
+    return not (
+        analyzer.lexicon.keys().isdisjoint(said)
+        and analyzer.lexicon.keys().isdisjoint(word.strip(punctuation) for word in said)
+    )
 
 
 def of_message(texts: Iterable[str], tone: Tone) -> tuple[float, str] | None:
@@ -113,23 +128,21 @@ def _mean(moods: Sequence[Mood], tone: Tone) -> float:
 
 
 # Tones are few and large: looked up by identity, which holds as long as the entry does.
-_readers: dict[int, tuple[Tone, Analyzer, re.Pattern[str] | None]] = {}
+_readers: dict[int, tuple[Tone, Analyzer, re.Pattern[str] | None, Sieve]] = {}
 
 
-def _reader(tone: Tone) -> tuple[Analyzer, re.Pattern[str] | None]:
+def _reader(tone: Tone) -> tuple[Analyzer, re.Pattern[str] | None, Sieve]:
     held = _readers.get(id(tone))
     if held is None or held[0] is not tone:
-        from crmctl.insight.text_rules import any_of
-
         _readers.clear()
         analyzer = _vader()
         analyzer.lexicon = {**analyzer.lexicon, **tone.words}
         for word, valence in tone.words.items():
             if not valence:
                 del analyzer.lexicon[word]
-        held = (tone, analyzer, any_of(tone.neutral))
+        held = (tone, analyzer, any_of(tone.neutral), Sieve(tone.neutral))
         _readers[id(tone)] = held
-    return held[1], held[2]
+    return held[1:]
 
 
 def _vader() -> Analyzer:

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from crmctl.insight.evidence import Evidence
 from crmctl.insight.health import Health
 from crmctl.insight.inputs.fact import Facts
-from crmctl.insight.provenance import field_source
-from crmctl.insight.relationships import Relationships
-from crmctl.model.record import Account
-from crmctl.model.text import one_line
-from crmctl.workspace.names import company_key
 
 if TYPE_CHECKING:
-    from crmctl.insight.weights import SignalWeights
+    from crmctl.insight.health_weights import Measuring
+    from crmctl.insight.weights import SignalWeights, Weights
+
+
+KINDS = ("risk", "buying", "expansion", "competitor")
+COMPETITOR, CHANGED_COMPANY = "competitor_known", "changed_company"
 
 
 class Signal(NamedTuple):
     """One claim. ``kind`` is risk, buying, expansion or competitor; ``action`` is one that workflows know.
 
-    ``quote`` are the words it rests on, empty where it rests on numbers; ``strength`` is 0 to 1.
+    ``quote`` are the words it rests on, empty where it rests on numbers; ``strength`` is 0 to 1 and halves each
+    ``half_life_days``, None for what holds as long as the records say so.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Signal(NamedTuple):
     action: str
     quote: str = ""
     strength: float = 1.0
+    half_life_days: int | None = None
 
 
 class Quote(NamedTuple):
@@ -52,16 +54,16 @@ class Competitor(NamedTuple):
 
 
 def competitors(
-    account: Account, heard: Mapping[str, Sequence[Quote]] | None = None
+    evidence: Evidence, heard: Mapping[str, Sequence[Quote]] | None = None
 ) -> list[Competitor]:
     """By name, without regard to case; as first written. ``heard`` are quotes by the name of a vendor."""
     found: dict[str, tuple[str, list[str], list[str]]] = {}
-    for record in (account.profile, *account.deals.values()):
-        for name in map(str, record.items("competitors")):
-            _, sources, deals = found.setdefault(name.casefold(), (name, [], []))
-            sources.append(field_source(record, "competitors"))
-            if record.kind == "deal" and (record.text("status") or "open") == "open":
-                deals.append(record.id)
+    for vendor in evidence.vendors:
+        key = vendor.name.casefold()
+        _, sources, deals = found.setdefault(key, (vendor.name, [], []))
+        sources.append(vendor.source)
+        if vendor.deal:
+            deals.append(vendor.deal)
     said = {name.casefold(): tuple(quotes) for name, quotes in (heard or {}).items()}
     for name, quotes in (heard or {}).items():
         sources = found.setdefault(name.casefold(), (name, [], []))[1]
@@ -73,35 +75,30 @@ def competitors(
 
 
 def signals(
-    account: Account,
-    evidence: Evidence,
-    facts: Facts,
-    health: Health,
-    people: Relationships,
-    today: dt.date,
-    weights: SignalWeights,
+    evidence: Evidence, facts: Facts, health: Health, today: dt.date, weights: Weights
 ) -> list[Signal]:
-    """All signals of one account: risks first, then chances, then competitors."""
+    """All signals of one account that its records and numbers give: risks first, then chances, then competitors."""
+    limits, how = weights.signals, weights.health.measuring
     return [
         *(
             Signal("risk", g.name, g.reason, g.as_of, g.source, "escalate_to_manager")
             for g in health.gates
         ),
-        *_renewal(evidence, health, today, weights),
-        *_usage_risk(facts, weights),
-        *_people(account, facts, people, weights),
-        *_moved_on(account),
-        *_expansion(facts, weights),
-        *(
-            Signal("competitor", c.name, _named(c), None, c.sources[0], "notify_account_team")
-            for c in competitors(account)
-        ),
+        *_renewal(evidence, health, today, limits),
+        *_usage_risk(facts, limits),
+        *_people(facts, limits),
+        *_silent_champions(evidence, today, how),
+        *_moved_on(evidence),
+        *_expansion(facts, limits),
+        *map(_considered, competitors(evidence)),
     ]
 
 
-def _named(competitor: Competitor) -> str:
-    where = f"in {', '.join(competitor.open_deals)}" if competitor.open_deals else "in the account"
-    return f"{competitor.name} is considered {where}"
+def _considered(vendor: Competitor) -> Signal:
+    where = f"in {', '.join(vendor.open_deals)}" if vendor.open_deals else "in the account"
+    text = f"{vendor.name} is considered {where}"
+    source, action = vendor.sources[0], "notify_account_team"
+    return Signal("competitor", COMPETITOR, text, None, source, action, vendor.name)
 
 
 def _renewal(
@@ -126,9 +123,7 @@ def _usage_risk(facts: Facts, weights: SignalWeights) -> Iterator[Signal]:
         )
 
 
-def _people(
-    account: Account, facts: Facts, people: Relationships, weights: SignalWeights
-) -> Iterator[Signal]:
+def _people(facts: Facts, weights: SignalWeights) -> Iterator[Signal]:
     since = facts["days_since_contact"]
     if since.value is not None and since.value > weights.silent_days:
         text = f"no word from them for {since.value:.0f} days"
@@ -142,30 +137,27 @@ def _people(
         text = f"{threads.value:.0f} of their people talk with us: {threads.note}"
         action = "research_decision_makers"
         yield Signal("risk", "few_threads", text, threads.as_of, threads.source, action)
-    for id in people.champions:
-        if id in people.silent:
-            record = account.contacts[id]
-            last = next(p.last_heard for p in people.people if p.id == id)
-            text = f"champion {record.id} silent since {last}"
-            yield Signal(
-                "risk", "champion_silent", text, last, record.path, "schedule_check_in_call"
-            )
 
 
-def _moved_on(account: Account) -> Iterator[Signal]:
-    """Contacts of whom a system says that they work elsewhere now; those who came here from elsewhere are none."""
-    for record in account.contacts.values():
-        if record.deleted or record.date("left") is not None:
+def _silent_champions(evidence: Evidence, today: dt.date, how: Measuring) -> Iterator[Signal]:
+    """Champions whom we heard once and not for long; of one who never spoke it cannot be said."""
+    now = today.toordinal()
+    for person in sorted(evidence.people, key=lambda p: p.id):
+        if "champion" not in person.roles or (person.left is not None and person.left <= now):
             continue
-        for system, block in sorted(record.systems.items()):
-            before, now = (str(block.get(name) or "") for name in ("company_before", "company"))
-            keys = {company_key(before), company_key(account.profile.title)}
-            if not before or not now or company_key(now) in keys:
-                continue
-            text = f"contact {record.id} changed company: {one_line(before, 80)} -> {one_line(now, 80)}"
-            source = f"{record.path}#sources.{system}.company"
-            yield Signal("risk", "changed_company", text, None, source, "research_decision_makers")
-            break
+        days = [t.day for t in evidence.talks if t.heard and t.day <= now and person.id in t.people]
+        if days and now - max(days) > how.champion_silent_days:
+            last = dt.date.fromordinal(max(days))
+            text = f"champion {person.id} silent since {last}"
+            action = "schedule_check_in_call"
+            yield Signal("risk", "champion_silent", text, last, person.source, action)
+
+
+def _moved_on(evidence: Evidence) -> Iterator[Signal]:
+    for moved in evidence.moved:
+        text = f"contact {moved.person} changed company: {moved.before} -> {moved.now}"
+        action = "research_decision_makers"
+        yield Signal("risk", CHANGED_COMPANY, text, None, moved.source, action, moved.now)
 
 
 def _expansion(facts: Facts, weights: SignalWeights) -> Iterator[Signal]:

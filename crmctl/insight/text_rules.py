@@ -1,8 +1,4 @@
-"""``signals.yaml``: what words are a signal, and what makes them none. Phrases become bounded patterns.
-
-A phrase is words; ``*`` alone stands for up to three words, at a word's start or end for any letters, ``a|b`` for
-either word, ``{vendor}`` for a known vendor and ``{name}`` for a capitalised name. Matching is linear in the text.
-"""
+"""``signals.yaml``: what words are a signal, and what makes them none (`crmctl.insight.phrases`)."""
 
 from __future__ import annotations
 
@@ -12,9 +8,25 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from crmctl.insight.sentences import CUSTOMER, NOTE, OURS, Sentence
+from crmctl.insight.phrases import (
+    MARK,
+    NAME,
+    SEPARATOR,
+    VENDOR,
+    Phrases,
+    RulePhrases,
+    Sieve,
+    any_of,
+    compiled,
+    fold,
+    places,
+    rough,
+    runs,
+    straight,
+)
+from crmctl.insight.sentences import CUSTOMER, NOTE, OURS, Sentence, customers, plain, sentences
 from crmctl.model.errors import ConfigError
 from crmctl.workspace import files
 from crmctl.workspace.config import parse_model
@@ -24,15 +36,6 @@ from crmctl.workspace.templates import shipped
 SIGNALS = "signals.yaml"
 QUOTATION, QUESTION, INSTRUCTION = "quotation", "question", "instruction"
 BUILT_IN = frozenset({QUOTATION, QUESTION})
-VENDOR, NAME = "{vendor}", "{name}"
-_WORDS = 14  # of one phrase
-_GAPS = 2  # of one phrase: what keeps its pattern's time bounded
-_GAP = r"(?:[\s/-]{1,3}[\w'&.%$€£]{1,30}){0,3}?"
-_SEPARATOR = r"[\s/-]{1,3}"
-_LETTERS = r"[\w']{0,24}"
-_TOKEN = re.compile(r"[\w'*&.+%-]+(?:\|[\w'*&.+%-]+)*|\{vendor\}|\{name\}")
-_NAMED = r"(?P<name>[A-ZÀ-Þ][\w&]{1,30}(?:[ -][A-ZÀ-Þ][\w&]{1,30}){0,2})"
-_FIRST = re.compile(r"[\w']+")
 _QUOTES = re.compile(
     r"\"[^\"]{1,900}\"|[“„][^“”„]{1,900}[“”]|«[^«»]{1,900}»|(?<!\w)'[^']{1,900}'(?!\w)"
 )
@@ -44,41 +47,11 @@ _CLAUSE = re.compile(
 _FIRST_PERSON = re.compile(
     r"\b(?:i|we|us|our|my|me|i'm|we're|we'll|i'll|wir|uns|ich|nous|nosotros)\b", re.IGNORECASE
 )
-_MARK = "\ue000"  # stands for each letter of a known vendor's name while phrases are looked for
-_APOSTROPHES = str.maketrans(f"’‘`´{_MARK}", "'''' ")
+_LETTERS = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[\w']+")
 _REACH = 90  # characters before and behind a phrase in which a word can take it back
 
 
-def _phrase(text: str) -> str:
-    words = text.split()
-    if not words or len(words) > _WORDS:
-        raise ValueError(f"a phrase has 1 to {_WORDS} words, found {len(words)}")
-    if words.count("*") > _GAPS or "*" in (words[0], words[-1]):
-        raise ValueError(f"`*` stands between words, at most {_GAPS} times a phrase: {text!r}")
-    wrong = [word for word in words if word != "*" and not _TOKEN.fullmatch(word)]
-    if wrong:
-        raise ValueError(
-            f"{wrong[0]!r} is no word; allowed: letters, digits, ' * | {VENDOR} {NAME}"
-        )
-    if sum(word in {VENDOR, NAME} for word in words) > 1:
-        raise ValueError(f"a phrase names one vendor at most: {text!r}")
-    return text
-
-
-def _words_only(text: str) -> str:
-    if VENDOR in text or NAME in text:
-        raise ValueError(f"only a rule's own phrases may hold {VENDOR} or {NAME}: {text!r}")
-    return text
-
-
-def _anchored(text: str) -> str:
-    if not _anchors(text) and VENDOR not in text:
-        raise ValueError(f"one word must begin with three letters or digits: {text!r}")
-    return text
-
-
-Phrase = Annotated[str, Field(max_length=300), AfterValidator(_phrase)]
-Phrases = Annotated[tuple[Annotated[Phrase, AfterValidator(_words_only)], ...], Field(strict=False)]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Kind = Literal["buying", "competitor", "risk", "expansion"]
 
@@ -109,10 +82,7 @@ class Rule(Strict):
     name: Key
     kind: Kind
     who: Literal["customer", "ours", "any"]
-    phrases: Annotated[
-        tuple[Annotated[Phrase, AfterValidator(_anchored)], ...],
-        Field(min_length=1, strict=False),
-    ]
+    phrases: RulePhrases
     not_if: Phrases = ()
     strength: Annotated[float, Field(gt=0, le=1)]
     half_life_days: Annotated[int, Field(ge=1, le=3650)]
@@ -163,24 +133,37 @@ class TextRules(Strict):
         return self
 
     @cached_property
-    def by_anchor(self) -> dict[str, list[tuple[int, str]]]:
-        """The phrases without {vendor}, by the first letters of a word they need."""
-        found: dict[str, list[tuple[int, str]]] = {}
-        for place, rule in enumerate(self.rules):
-            for phrase in rule.phrases:
-                for anchor in () if VENDOR in phrase else _anchors(phrase):
-                    found.setdefault(anchor, []).append((place, phrase))
-        return found
+    def places(self) -> list[tuple[int, str]]:
+        """Every phrase of every rule, with its rule's place."""
+        return [(place, phrase) for place, rule in enumerate(self.rules) for phrase in rule.phrases]
 
     @cached_property
-    def of_vendors(self) -> list[tuple[int, str]]:
-        """The phrases with {vendor}."""
-        return [
-            (place, phrase)
-            for place, rule in enumerate(self.rules)
-            for phrase in rule.phrases
-            if VENDOR in phrase
-        ]
+    def instructions(self) -> tuple[str, ...]:
+        """The phrases that talk to a machine."""
+        guard = self.guards.get(INSTRUCTION)
+        return guard.anywhere if guard else ()
+
+    @cached_property
+    def sieve(self) -> Sieve:
+        """Of `places`, and behind them of `instructions`."""
+        return Sieve([*(phrase for _, phrase in self.places), *self.instructions])
+
+    @cached_property
+    def guarding(self) -> tuple[Sieve, dict[str, int]]:
+        """A sieve of the phrases that take another back, and its bits by what ``not_if`` calls them."""
+        phrases: list[str] = []
+        bits: dict[str, int] = {}
+        for name in {name for rule in self.rules for name in rule.not_if} - BUILT_IN:
+            guard = self.guards.get(name)
+            mine = (*guard.before, *guard.after, *guard.anywhere) if guard else (name,)
+            bits[name] = ((1 << len(mine)) - 1) << len(phrases)
+            phrases += mine
+        return Sieve(phrases), bits
+
+    @cached_property
+    def naming(self) -> int:
+        """The bits of the phrases with {vendor}, as `sieve` has them."""
+        return sum(1 << bit for bit, (_, phrase) in enumerate(self.places) if VENDOR in phrase)
 
     @cached_property
     def strangers(self) -> frozenset[str]:
@@ -220,43 +203,112 @@ class Matcher:
         self.rules = rules
         self._vendors = {_spaced(v): v for v in (*vendors, *rules.vendors) if v.strip()}
         self._strangers = rules.strangers | {name.casefold() for name in not_vendors}
-        names = sorted(self._vendors, key=lambda name: (-len(name), name))
-        known = "|".join(_SEPARATOR.join(map(re.escape, name.split())) for name in names)
-        self._mentions = re.compile(rf"(?<!\w)(?:{known})(?!\w)", re.IGNORECASE) if known else None
 
-    def matches(self, sentence: Sentence) -> Iterator[Match]:
-        """Every rule that the sentence fulfils, once for each rule and vendor, in the order of the file."""
-        text = sentence.text.translate(_APOSTROPHES)
-        marked = self._marked(text)
-        plain = self.rules.by_anchor
-        anchors = {word.group().casefold()[:3] for word in _FIRST.finditer(text)}
-        candidates = {(*c, text) for anchor in anchors & plain.keys() for c in plain[anchor]}
-        if marked != text:
-            candidates |= {(*c, marked) for c in self.rules.of_vendors}
+    def hear(self, text: str, side: str) -> Iterator[tuple[Sentence, list[Match]]]:
+        """The sentences of a text that fulfil a rule or are the customer's, with the rules that they fulfil.
+
+        It ends before one that talks to a machine: whoever writes so may say anything.
+        """
+        unescaped = plain(text)
+        possible = self._possible(runs(unescaped), unescaped)
+        if not possible and not customers(text, side):
+            return
+        instructed = possible >> len(self.rules.places)
+
+        def wanted(block: str) -> list[tuple[int, int]]:
+            return list(self._spans(block, possible))
+
+        for sentence in sentences(text, side, None if instructed else wanted):
+            if instructed and self.instructs(sentence):
+                return
+            found = list(self._matches(sentence, possible)) if possible else []
+            if found or sentence.side == CUSTOMER:
+                yield sentence, found
+
+    def _spans(self, text: str, possible: int) -> Iterator[tuple[int, int]]:
+        text = straight(text)
+        marked = self._marked(text) if possible & self.rules.naming else text
+        pattern = compiled
+        if text.isascii():
+            text, marked, pattern = text.lower(), marked.lower(), rough
+        for bit in places(possible):
+            phrase = self.rules.places[bit][1]
+            for match in pattern(phrase).finditer(marked if VENDOR in phrase else text):
+                yield match.span()
+
+    def matches(self, sentence: Sentence, *, every: bool = False) -> Iterator[Match]:
+        """Every rule that the sentence fulfils, once for each rule and vendor, in the order of the file.
+
+        ``every`` tries every phrase and every guard, without asking the sieves: slower, with the same result.
+        """
+        yield from self._matches(sentence, -1, every=every)
+
+    def _matches(self, sentence: Sentence, among: int, *, every: bool = False) -> Iterator[Match]:
+        words = runs(sentence.text)
+        possible = among if every else among & self._possible(words, sentence.text)
+        if not possible:
+            return
+        text = straight(sentence.text)
+        marked = self._marked(text) if possible & self.rules.naming else text
+        takes_back: set[str] | None = None
         found: set[tuple[int, str]] = set()
-        for place, phrase, read in sorted(candidates):
+        for bit in places(possible & ~(-1 << len(self.rules.places))):
+            place, phrase = self.rules.places[bit]
             rule = self.rules.rules[place]
-            for match in _compiled(phrase).finditer(read):
+            for match in compiled(phrase).finditer(marked if VENDOR in phrase else text):
                 if not _speaks(rule, sentence, text, match):
                     continue
                 vendor = self._vendor(match, text)
                 if vendor is None or (place, vendor) in found:
                     continue
-                if not any(self._guarded(name, text, match) for name in rule.not_if):
+                if takes_back is None:
+                    takes_back = self._may_take_back(words)
+                if not any(
+                    self._guarded(name, text, match)
+                    for name in rule.not_if
+                    if every or name in takes_back
+                ):
                     found.add((place, vendor))
                     yield Match(rule, vendor, sentence)
+
+    def _possible(self, words: set[str], text: str) -> int:
+        """The bits of the phrases that can be in the text."""
+        bits = self.rules.sieve.candidates(words)
+        if bits & self.rules.naming and not self._may_name(text):
+            bits &= ~self.rules.naming
+        return bits
+
+    def _may_take_back(self, words: set[str]) -> set[str]:
+        """What of ``not_if`` can hold in a sentence of these words."""
+        sieve, bits = self.rules.guarding
+        possible = sieve.candidates(words)
+        return {name for name, mine in bits.items() if possible & mine} | BUILT_IN
+
+    def _may_name(self, text: str) -> bool:
+        folded = fold(text)
+        return any(part in folded for part in self._parts)
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        """Of each vendor the longest run of letters of its name, without which it is not named."""
+        return [max(_LETTERS.findall(fold(v)), key=len, default="") for v in self._vendors.values()]
+
+    @cached_property
+    def _mentions(self) -> re.Pattern[str] | None:
+        names = sorted(self._vendors, key=lambda name: (-len(name), name))
+        known = "|".join(SEPARATOR.join(map(re.escape, name.split())) for name in names)
+        return re.compile(rf"(?<!\w)(?:{known})(?!\w)", re.IGNORECASE) if known else None
 
     def _marked(self, text: str) -> str:
         """The text with the names of vendors made unreadable, each letter in its place."""
         if self._mentions is None:
             return text
-        return self._mentions.sub(lambda m: _MARK * len(m.group()), text)
+        return self._mentions.sub(lambda m: MARK * len(m.group()), text)
 
     def instructs(self, sentence: Sentence) -> bool:
         """Whether a sentence talks to a machine that reads it, and not to people."""
-        guard = self.rules.guards.get(INSTRUCTION)
-        pattern = guard.patterns[2] if guard else None
-        return bool(pattern and pattern.search(sentence.text.translate(_APOSTROPHES)))
+        pattern = any_of(self.rules.instructions)
+        return bool(pattern and pattern.search(straight(sentence.text)))
 
     def _vendor(self, match: re.Match[str], text: str) -> str | None:
         groups = match.groupdict()
@@ -291,8 +343,10 @@ class Matcher:
         if before and before.search(text, _clause(text, match), match.end()):
             return True
         if after:
-            clause_end = _CLAUSE.search(text, match.end(), match.end() + _REACH)
-            end = clause_end.start() if clause_end else match.end() + _REACH
+            reach = match.end() + _REACH
+            clause_end = _CLAUSE.search(text, match.end(), reach)
+            # No word is cut into another.
+            end = clause_end.start() if clause_end else _word_end(text, reach)
             if after.search(text, match.end(), end):
                 return True
         return bool(anywhere and anywhere.search(text))
@@ -315,48 +369,11 @@ def _clause(text: str, match: re.Match[str]) -> int:
     return start
 
 
-def _anchors(phrase: str) -> set[str]:
-    """The first three letters of a word without which the phrase cannot match: of the longest such word."""
-    found: list[set[str]] = []
-    size = 0
-    for token in phrase.split():
-        words = [word.casefold() for word in token.split("|")]
-        shortest = min(len(word.split("*")[0]) for word in words)
-        if token not in {"*", VENDOR, NAME} and shortest >= 3 and shortest > size:
-            size = shortest
-            found = [{word[:3] for word in words}]
-    return found[0] if found and all(a.isalnum() for a in found[0]) else set()
+def _word_end(text: str, place: int) -> int:
+    rest = _WORD.match(text, place)
+    return rest.end() if rest else place
 
 
 def _spaced(name: str) -> str:
     """A name to compare by: hyphens are as good as blanks."""
     return " ".join(re.split(r"[\s/-]+", name.casefold().strip()))
-
-
-def _word(word: str) -> str:
-    return _LETTERS.join(re.escape(part).replace(r"\-", _SEPARATOR) for part in word.split("*"))
-
-
-@lru_cache(maxsize=8192)
-def _compiled(phrase: str) -> re.Pattern[str]:
-    """The pattern of a phrase. A vendor's name is `_MARK` as often as it has letters."""
-    parts: list[str] = []
-    for token in phrase.split():
-        if token == "*":  # noqa: S105 - a wildcard, no password
-            parts.append(_GAP)
-            continue
-        if parts:
-            parts.append(_SEPARATOR)
-        if token == NAME:
-            parts.append(_NAMED)
-        elif token == VENDOR:
-            parts.append(f"(?P<vendor>{_MARK}{{1,80}})(?:'s?)?")
-        else:
-            parts.append(f"(?i:{'|'.join(_word(w) for w in token.split('|'))})")
-    return re.compile(rf"(?<![\w']){''.join(parts)}(?![\w])")
-
-
-@lru_cache(maxsize=512)
-def any_of(phrases: tuple[str, ...]) -> re.Pattern[str] | None:
-    """One pattern for guards' phrases, which name no vendor."""
-    return re.compile("|".join(_compiled(p).pattern for p in phrases)) if phrases else None

@@ -1,46 +1,24 @@
-"""What an account's texts say: signals by the rules of ``signals.yaml``, and the customer's mood.
-
-Texts are conversations, mail and chat as far as they are kept, answers to surveys, and what people wrote into the
-profile. They are data: nothing in them is followed, and what talks to a machine is not read on.
-"""
+"""What an account's texts say as of a day: signals by the rules of ``signals.yaml``, and the customer's mood."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from crmctl.insight.citing import BODY
-from crmctl.insight.sentences import CUSTOMER, NOTE, OURS, Sentence, sentences
-from crmctl.insight.sentiment import Mood, Sentiment, aggregate, of_message
-from crmctl.insight.signals import Quote, Signal
-from crmctl.insight.text_rules import Match, Matcher, Rule, TextRules
-from crmctl.model.record import Account, Event, Record
-from crmctl.model.text import one_line
-from crmctl.sources.mail_text import new_text
+from crmctl.insight.said import KEPT_MOODS, Mention, Said
+from crmctl.insight.sentiment import Mood, Sentiment, aggregate
+from crmctl.insight.signals import KINDS, Quote, Signal
+from crmctl.insight.texts import Text, condense, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from crmctl.insight.text_rules import Rule, TextRules
+    from crmctl.model.record import Account
 
-_QUOTE = 240  # characters of a quote that are shown
-_BY_DIRECTION = {"in": CUSTOMER, "out": OURS}
-_WRITTEN = frozenset({"email", "chat"})
-_READ = frozenset({"email", "chat", "note", "survey", "call", "meeting"})
+__all__ = ["NOTHING", "TONE", "Heard", "Text", "heard", "mentions_until", "texts", "told"]
 
-
-class Text(NamedTuple):
-    """One text. ``place`` gives the source of one of its lines; ``people`` are ids, ``day`` None if undated."""
-
-    text: str
-    side: str
-    day: dt.date | None
-    people: tuple[str, ...]
-    path: str
-    line: int | None
-
-    def place(self, line: int) -> str:
-        return f"{self.path}:{self.line}" if self.line else f"{self.path}#{BODY}{line}"
+TONE = "negative_tone"
 
 
 class Heard(NamedTuple):
@@ -51,174 +29,85 @@ class Heard(NamedTuple):
     sentiment: Sentiment
 
 
-class _Mention(NamedTuple):
-    match: Match
-    day: dt.date | None
-    source: str
-
-
-def texts(account: Account) -> Iterator[Text]:
-    """Everything of an account that somebody wrote or said, and whose words it is."""
-    for record in account.interactions:
-        if not record.deleted and record.body.strip():
-            at = record.time("at")
-            written = record.text("type") in _WRITTEN
-            side = _BY_DIRECTION.get(record.text("direction"), NOTE) if written else NOTE
-            yield Text(
-                record.body,
-                side,
-                None if at is None else at.date(),
-                _people(record.items("with")),
-                record.path,
-                None,
-            )
-    yield from filter(None, map(_traffic, account.events))
-    for record in (account.profile, *account.deals.values()):
-        if record.body.strip() and not record.deleted:
-            yield Text(record.body, NOTE, None, (), record.path, None)
+NOTHING = Heard((), {}, Sentiment(None, {}, 0, ()))
 
 
 def heard(account: Account, rules: TextRules, today: dt.date) -> Heard:
+    """`told`, of an account's texts as they are."""
+    return told(condense(account, rules, today), rules, today)
+
+
+def told(said: Said, rules: TextRules, today: dt.date) -> Heard:
     """Signals that the texts of an account give as of ``today``, strongest first within their kind, and the mood.
 
     Several mentions of one thing make one signal, which quotes the newest; each weighs less the older it is, undated
-    ones as if one half-life had passed. What is weaker than the rules' ``floor`` is not told.
+    ones as if one half-life had passed. What is weaker than the rules' ``floor`` is not told. ``rules`` are those that
+    the texts were read by.
     """
-    matcher = Matcher(rules, _known_vendors(account), _own_names(account))
-    mentions: dict[tuple[str, str], list[_Mention]] = {}
-    moods: list[Mood] = []
-    people = _by_name(account)
-    for text in texts(account):
-        if text.day is not None and text.day > today:
-            continue
-        said = list(_read(text, matcher))
-        for sentence in said:
-            for match in matcher.matches(sentence):
-                mention = _Mention(match, text.day, text.place(sentence.line))
-                key = (match.rule.name, match.vendor.casefold())
-                mentions.setdefault(key, []).append(mention)
-        moods += _moods(text, said, people, rules)
-    found = [_signal(group, today) for group in mentions.values()]
-    order = {
-        kind: place for place, kind in enumerate(("risk", "buying", "expansion", "competitor"))
-    }
-    told = sorted(
-        (s for s in found if s.strength >= rules.floor),
-        key=lambda s: (order[s.kind], -s.strength, s.name, s.text),
-    )
-    mood = aggregate(moods, today, rules.sentiment)
+    by_name = {rule.name: rule for rule in rules.rules}
+    now = today.toordinal()
+    groups = mentions_until(said, now)
+    found: list[Signal] = []
     vendors: dict[str, tuple[Quote, ...]] = {}
-    for group in mentions.values():
-        name = group[0].match.vendor
-        if name and _strength(group, today) >= rules.floor:
-            said_of = tuple(
-                Quote(one_line(m.match.sentence.text, _QUOTE), m.source)
-                for m in _newest_first(group)
-            )
-            vendors[name] = vendors.get(name, ()) + said_of
-    return Heard((*_tone(mood, rules), *told), vendors, mood)
-
-
-def _traffic(event: Event) -> Text | None:
-    data = event.data
-    words = str(data.get("text") or "")
-    if data.get("deleted") or event.type not in _READ or not words:
-        return None
-    # Without a direction, an answer to a survey is theirs, and a note is ours about them.
-    side = CUSTOMER if event.type == "survey" else NOTE
-    side = _BY_DIRECTION.get(str(data.get("direction") or ""), side)
-    day = None if event.at is None else event.at.date()
-    fresh = new_text(words) if event.type == "email" else words
-    return Text(fresh, side, day, _people(data.get("with") or ()), event.path, event.line)
-
-
-def _people(ids: Iterable[object]) -> tuple[str, ...]:
-    return tuple(map(str, ids))
-
-
-def _known_vendors(account: Account) -> list[str]:
-    records: tuple[Record, ...] = (account.profile, *account.deals.values())
-    return [str(name) for record in records for name in record.items("competitors")]
-
-
-def _own_names(account: Account) -> list[str]:
-    """Names that stand for the customer or its people, and so for no vendor."""
-    names = [account.profile.title, *account.profile.title.split()[:1]]
-    for contact in account.contacts.values():
-        names += [contact.title, *contact.title.split()]
-    return names
-
-
-def _by_name(account: Account) -> dict[str, str]:
-    """Contacts by full name and, where only one has it, by each part of it."""
-    found: dict[str, set[str]] = {}
-    for contact in account.contacts.values():
-        for name in {contact.title, *contact.title.split()}:
-            found.setdefault(name.casefold(), set()).add(contact.id)
-    return {name: ids.pop() for name, ids in found.items() if len(ids) == 1}
-
-
-def _read(text: Text, matcher: Matcher) -> Iterator[Sentence]:
-    """The sentences of a text up to one that talks to a machine: whoever writes so may say anything."""
-    for sentence in sentences(text.text, text.side):
-        if matcher.instructs(sentence):
-            return
-        yield sentence
-
-
-def _moods(
-    text: Text, said: list[Sentence], people: dict[str, str], rules: TextRules
-) -> Iterator[Mood]:
-    if text.day is None:
-        return
-    spoken: dict[str, list[Sentence]] = {}
-    for sentence in said:
-        if sentence.side == CUSTOMER:
-            spoken.setdefault(sentence.person, []).append(sentence)
-    for name, own in spoken.items():
-        found = of_message((s.text for s in own), rules.sentiment)
-        if found is None:
+    for (name, _), group in groups.items():
+        strength = _strength(by_name[name], group, now)
+        if strength < rules.floor:
             continue
-        value, quote = found
-        who = people.get(name.casefold(), "") if name else ""
-        if not name and text.side == CUSTOMER and len(text.people) == 1:
-            who = text.people[0]
-        line = next(s.line for s in own if s.text == quote)
-        yield Mood(value, text.day, who, text.place(line), one_line(quote, _QUOTE))
+        newest = _newest_first(group)
+        found.append(_signal(by_name[name], newest, strength))
+        vendor = group[0].vendor
+        if vendor:
+            quotes = tuple(Quote(m.quote, m.source) for m in newest)
+            vendors[vendor] = vendors.get(vendor, ()) + quotes
+    found.sort(key=lambda s: (KINDS.index(s.kind), -s.strength, s.name, s.text))
+    mood = aggregate(_moods_until(said, now), today, rules.sentiment)
+    return Heard((*_tone(mood, rules), *found), vendors, mood)
 
 
-def _newest_first(group: Sequence[_Mention]) -> list[_Mention]:
-    return sorted(group, key=lambda m: (m.day or dt.date.min, m.source), reverse=True)
+def mentions_until(said: Said, now: int) -> dict[tuple[str, str], list[Mention]]:
+    """What was said up to a day, by rule and vendor (without regard to case), in the order of the files."""
+    groups: dict[tuple[str, str], list[Mention]] = {}
+    for mention in said.mentions:
+        if mention.day is None or mention.day <= now:
+            groups.setdefault((mention.rule, mention.vendor.casefold()), []).append(mention)
+    return groups
 
 
-def _strength(group: Sequence[_Mention], today: dt.date) -> float:
+def _moods_until(said: Said, now: int) -> list[Mood]:
+    known = [m for m in said.moods if m.day <= now][:KEPT_MOODS]
+    return [Mood(m.value, dt.date.fromordinal(m.day), m.person, m.source, m.quote) for m in known]
+
+
+def _newest_first(group: Sequence[Mention]) -> list[Mention]:
+    return sorted(group, key=lambda m: (m.day or 0, m.source), reverse=True)
+
+
+def _strength(rule: Rule, group: Sequence[Mention], now: int) -> float:
     """Mentions on different days bear each other out; those of one day count once."""
-    rule = group[0].match.rule
     days = {mention.day for mention in group}
-    return 1 - prod(1 - rule.strength * _decay(rule, day, today) for day in days)
+    return 1 - prod(1 - rule.strength * _decay(rule, day, now) for day in days)
 
 
-def _decay(rule: Rule, day: dt.date | None, today: dt.date) -> float:
-    lives = 1.0 if day is None else (today - day).days / rule.half_life_days
+def _decay(rule: Rule, day: int | None, now: int) -> float:
+    lives = 1.0 if day is None else (now - day) / rule.half_life_days
     return float(0.5**lives)
 
 
-def _signal(group: Sequence[_Mention], today: dt.date) -> Signal:
-    newest = _newest_first(group)[0]
-    rule, vendor, sentence = newest.match
-    quote = one_line(sentence.text, _QUOTE)
+def _signal(rule: Rule, newest_first: Sequence[Mention], strength: float) -> Signal:
+    newest = newest_first[0]
     label = rule.name.replace("_", " ")
-    more = f", and {len(group) - 1} more" if len(group) > 1 else ""
-    about = f"{vendor}: {label}" if vendor else label
+    more = f", and {len(newest_first) - 1} more" if len(newest_first) > 1 else ""
+    about = f"{newest.vendor}: {label}" if newest.vendor else label
     return Signal(
         rule.kind,
         rule.name,
-        f'{about}: "{quote.strip(chr(34))}"{more}',
-        newest.day,
+        f'{about}: "{newest.quote.strip(chr(34))}"{more}',
+        None if newest.day is None else dt.date.fromordinal(newest.day),
         newest.source,
         rule.play,
-        quote,
-        _strength(group, today),
+        newest.quote,
+        strength,
+        rule.half_life_days,
     )
 
 
@@ -229,5 +118,13 @@ def _tone(mood: Sentiment, rules: TextRules) -> Iterator[Signal]:
     worst = min(mood.latest, key=lambda m: (m.value, -m.day.toordinal(), m.source))
     text = f'their tone is negative in {mood.messages} messages: "{worst.quote}"'
     yield Signal(
-        "risk", "negative_tone", text, worst.day, worst.source, tone.play, worst.quote, -mood.value
+        "risk",
+        TONE,
+        text,
+        worst.day,
+        worst.source,
+        tone.play,
+        worst.quote,
+        -mood.value,
+        tone.half_life_days,
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import fsum
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from crmctl.insight.churn_weights import ChurnWeights, check_signs, lint_churn
-from crmctl.insight.curves import NOISE
-from crmctl.insight.health_weights import INPUTS, HealthWeights, lint_gates
-from crmctl.insight.icp_weights import IcpWeights
-from crmctl.insight.qualification_weights import QualificationWeights
+from crmctl.insight.health_lint import lint_health
+from crmctl.insight.health_weights import INPUTS, HealthWeights
+from crmctl.insight.icp_weights import IcpWeights, lint_icp
+from crmctl.insight.insight_weights import InsightWeights
+from crmctl.insight.qualification_weights import QualificationWeights, lint_qualification
+from crmctl.insight.relationship_weights import RelationshipWeights, lint_relationships
 from crmctl.insight.scales import Days, Score
 from crmctl.insight.weights_file import WEIGHTS, read_bytes
 from crmctl.model.errors import Problem
@@ -41,6 +42,8 @@ class Weights(Strict):
     qualification: QualificationWeights
     signals: SignalWeights
     churn: ChurnWeights | None = None
+    insights: InsightWeights | None = None
+    relationships: RelationshipWeights | None = None
 
     @model_validator(mode="after")
     def _signs(self) -> Self:
@@ -63,30 +66,11 @@ def lint(weights: Weights) -> list[Problem]:
 
 def _lint(weights: Weights) -> Iterator[tuple[str, str]]:
     health = weights.health
-    sums = {
-        "health.factors": [f.weight for f in health.factors.values()],
-        **{
-            f"health.factors.{name}.inputs": [i.weight for i in factor.inputs.values()]
-            for name, factor in health.factors.items()
-        },
-        "icp.criteria": [c.weight for c in weights.icp.criteria.values()],
-    }
-    for field, parts in sums.items():
-        total = fsum(parts)
-        if abs(total - 100) > NOISE:
-            yield field, f"the weights add up to {total:g}, not 100"
-    for field, scale in (("health.status", health.status), ("icp.tiers", weights.icp.tiers)):
-        starts = sorted(scale.bands.values())
-        if starts[0] > 0:
-            yield f"{field}.bands", "no band starts at 0"
-        if len(set(starts)) < len(starts):
-            yield f"{field}.bands", "two bands start at the same score, so one is never reached"
-        if scale.boundary == "exclusive" and starts[-1] == 100:
-            yield f"{field}.bands", "no score is above 100, so the highest band is never reached"
-    for name in health.factors:
-        if not health.factors[name].weight:
-            yield f"health.factors.{name}", "weighs nothing"
-    yield from lint_gates(health)
+    yield from lint_health(health)
+    yield from lint_icp(weights.icp)
+    yield from lint_qualification(weights.qualification)
     if weights.churn is not None:
         used = {name for factor in health.factors.values() for name in factor.inputs}
         yield from lint_churn(weights.churn, used, set(health.status.bands))
+    if weights.relationships is not None:
+        yield from lint_relationships(weights.relationships)

@@ -46,7 +46,7 @@ def assume(standing: Standing, settings: Iterable[str]) -> Standing:
 
 
 def _assumed(standing: Standing, name: str, text: str) -> Standing:
-    health = standing.weights.health
+    health = standing.used().health
     scored = [name for factor in health.factors.values() for name in factor.inputs]
     known = sorted({*health.measuring.usage_measures, ACTIVE, USED, AVAILABLE})
     if name in known:

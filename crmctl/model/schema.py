@@ -12,6 +12,7 @@ INTERACTION_TYPES = ("call", "meeting", "email", "chat", "note")
 EVENT_TYPES = (*INTERACTION_TYPES, "ticket", "survey")
 DEAL_STATUS = ("open", "won", "lost")
 TASK_STATUS = ("open", "done", "cancelled")
+HEALTH_GATES = ("champion_left", "notice_given", "payment_overdue")
 CONSENT_STATUS = ("granted", "withdrawn", "objected", "restricted", "expired")
 
 
@@ -84,6 +85,11 @@ ACCOUNT = (
     Field("payment_overdue_since", "date", "since when an invoice is overdue"),
     Field("first_value", "date", "when the customer first got the value it bought"),
     Field(
+        "value_realised",
+        "decimal",
+        "what they gain from us in a year, by their own count, in `currency`",
+    ),
+    Field(
         "goals",
         "map",
         "what the customer wants to reach with us",
@@ -96,6 +102,28 @@ ACCOUNT = (
             Field("current", "decimal", "value now"),
             Field("due", "date", "by when"),
             _text("source", "who measured it"),
+        ),
+    ),
+    Field(
+        "health_override",
+        "map",
+        "a health score set by hand, which stands beside the computed one; the last that holds counts",
+        many=True,
+        columns=(
+            Field("score", "int", "the score, 0 to 100", required=True, low=0, high=100),
+            _text("reason", "why", required=True),
+            _text("by", "who set it", required=True),
+            Field("at", "date", "since when it holds", required=True),
+            Field(
+                "expires", "date", "the first day on which it has no effect any more", required=True
+            ),
+            Field(
+                "despite",
+                "choice",
+                "gates whose cap it may lift the score above",
+                many=True,
+                choices=HEALTH_GATES,
+            ),
         ),
     ),
     *_NEXT,
@@ -189,6 +217,10 @@ DEAL = (
             _text("component", "such as budget or champion", required=True),
             Field("level", "int", "0 unknown to 3 proven", required=True, low=0, high=3),
             _text("evidence", "who said or showed it, and when"),
+            _text("source", "file in the account's folder that shows it, and its line: file:line"),
+            _text("quote", "the words in it that show it"),
+            Field("person", "id", "the contact who said it"),
+            Field("at", "date", "when, where the source has no date of its own"),
         ),
     ),
     _TAGS,

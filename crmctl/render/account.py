@@ -39,7 +39,9 @@ class Seen:
 
     def picture(self, today: dt.date) -> dict[str, Any]:
         """`crmctl.insight.picture.picture` with sources as they are shown: with their line."""
-        found = picture(self.account, self.measures, today, self.weights, self.rules)
+        found = picture(
+            self.account, self.measures, today, self.weights, self.rules, self.lines.root
+        )
         seen: dict[str, Any] = self._near(self.lines.cited(found))
         return seen
 

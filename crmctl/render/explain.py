@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.explain import lines
+from crmctl.insight.trend import confidence, trend_of
 from crmctl.model.numbers import half_up
 from crmctl.workspace.paths import ACCOUNTS
 
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from crmctl.insight.health import Health, InputScore
     from crmctl.insight.health_weights import HealthWeights
     from crmctl.insight.past import Recorded, Standing
+    from crmctl.insight.trend import Trend
     from crmctl.insight.whatif import Move, Simulation
 
 PARTS = ("data", "weights", "missingness", "override")
 LINE = ("name", "value", "normalised", "weight", "effective", "points", "age", "source", "note")
 READ_LINE = ("name", "value", "normalised", "effective", "points", "age", "note", "source")
 CHANGE = ("name", "before", "after", "data", "weights", "missingness", "points", "note")
-MOVE = ("account", "before", "after", "points", "status", "why")
+MOVE = ("account", "before", "after", "points", "status", "card", "why")
 MOST_REASONS = 3
 
 
@@ -44,11 +46,38 @@ def verdict(health: Health) -> str:
 def headline(standing: Standing, health: Health) -> str:
     """One line: whose score, how much, how sure, and of which commit."""
     where = f" on {standing.day} at commit {standing.commit[:10]}" if standing.commit else ""
+    moving = trend_text(trend_of(standing, health))
+    return f"{standing.slug}{where}: {told(health, moving)}"
+
+
+def told(health: Health, moving: str = "") -> str:
+    """A score, how sure it is, by which card and set by whom; ``moving`` is its trend."""
+    card = f"scorecard {health.card}" if health.card else ""
     if health.score is None:
-        return f"{standing.slug}{where}: no score: {health.reason}"
+        return f"no score: {health.reason}{_bracketed([card, health.override_note])}"
     known = f"{points(health.coverage * 100)} % known"
     bounds = f"between {points(health.low)} and {points(health.high)}"
-    return f"{standing.slug}{where}: {verdict(health)} ({known}, {bounds})"
+    computed = ""
+    if health.by_hand:
+        computed = f"computed {points(health.computed)} {health.computed_status}"
+        if health.computed is None:
+            computed = f"not computed: {health.reason}"
+    notes = [health.override_note, computed, known, bounds, card, moving]
+    return f"{verdict(health)}{_bracketed(notes)}"
+
+
+def _bracketed(notes: list[str]) -> str:
+    text = ", ".join(filter(None, notes))
+    return f" ({text})" if text else ""
+
+
+def trend_text(found: Trend | None) -> str:
+    """falling, -12 in 14 days; empty without a trend."""
+    if found is None:
+        return ""
+    if not found.points:
+        return f"{found.direction} over {found.days} days"
+    return f"{found.direction}, {signed(found.points, 0)} in {found.days} days"
 
 
 def line_row(line: Line, folder: str | None = None) -> dict[str, Any]:
@@ -76,6 +105,11 @@ def _percent(share: float | None) -> str:
 def change_line(change: Change) -> str:
     """The change of the score as one sum."""
     ends = f"{verdict(change.before)} -> {verdict(change.after)}"
+    if change.before.card != change.after.card:
+        cards = (change.before.card or "base", change.after.card or "base")
+        ends += f" (scorecard {cards[0]} -> {cards[1]})"
+    elif change.after.card:
+        ends += f" (scorecard {change.after.card})"
     if change.total is None:
         reason = change.before.reason or change.after.reason
         return f"{ends}: nothing to compare: {reason}"
@@ -90,8 +124,9 @@ def change_rows(change: Change) -> list[dict[str, Any]]:
     rows = [_input_row(part) for part in change.inputs if part.moved]
     rows.sort(key=lambda row: -abs(row["order"]))
     if change.override:
-        gates = [f"{g.name}: at most {g.cap:g}" for g in change.after.gates]
-        note = "; ".join(gates) or "no gate is shut any more"
+        found = [change.after.override_note]
+        found += [f"{g.name}: at most {g.cap:g}" for g in change.after.gates]
+        note = "; ".join(filter(None, found)) or "nothing overrules the mean any more"
         row = {"name": "= override", "points": signed(change.override), "note": note}
         rows.append(row)
     total = {
@@ -128,20 +163,37 @@ def document(standing: Standing, health: Health) -> dict[str, Any]:
     found |= {"commit": standing.commit or None}
     found |= {name: getattr(health, name) for name in ("score", "status", "coverage", "low")}
     found |= {"high": health.high, "mean": health.mean, "reason": health.reason}
+    found |= by_hand_document(health)
+    rules = standing.weights.health.trend
+    moving, sure = trend_of(standing, health), None
+    if rules is not None:
+        sure = confidence(health.coverage, health.high - health.low, rules.confidence)
+    found |= {"confidence": sure, "trend": None if moving is None else moving._asdict()}
     return found | {"lines": [line._asdict() for line in lines(health, standing.day)]}
+
+
+def by_hand_document(health: Health) -> dict[str, Any]:
+    """By which card a score was computed, and what a person made of it, for programs."""
+    found: dict[str, Any] = {"computed": health.computed, "computed_status": health.computed_status}
+    override = None if health.override is None else health.override._asdict()
+    return found | {"card": health.card or "base", "override": override}
 
 
 def change_document(change: Change) -> dict[str, Any]:
     """A change for programs."""
     return {
-        "before": {"score": change.before.score, "status": change.before.status},
-        "after": {"score": change.after.score, "status": change.after.status},
+        "before": _end(change.before),
+        "after": _end(change.after),
         "points": change.total,
         **{name: getattr(change, name) for name in PARTS},
         "gates_before": [gate.name for gate in change.before.gates],
         "gates_after": [gate.name for gate in change.after.gates],
         "inputs": [_input_document(part) for part in change.inputs],
     }
+
+
+def _end(health: Health) -> dict[str, Any]:
+    return {"score": health.score, "status": health.status, "card": health.card or "base"}
 
 
 def _input_document(part: InputChange) -> dict[str, Any]:
@@ -157,7 +209,7 @@ def _input_document(part: InputChange) -> dict[str, Any]:
 
 def history_columns(health: HealthWeights) -> tuple[str, ...]:
     """The columns of a history: the factors have the names that the weights give them."""
-    return ("day", "score", "change", "status", "coverage", *health.factors)
+    return ("day", "score", "change", "status", "coverage", *health.factors, "trend", "confidence")
 
 
 def history_row(row: Recorded, health: HealthWeights) -> dict[str, Any]:
@@ -170,6 +222,8 @@ def history_row(row: Recorded, health: HealthWeights) -> dict[str, Any]:
         "change": signed(row.change, 0),
         "status": plain["status"] or "",
         "coverage": points(row.coverage, 2),
+        "trend": "" if row.trend is None else row.trend.direction,
+        "confidence": row.confidence,
     }
 
 
@@ -181,7 +235,9 @@ def history_document(row: Recorded, health: HealthWeights) -> dict[str, Any]:
     if row.score is not None:
         status = band(row.score, health.status.steps, health.status.boundary)
     found: dict[str, Any] = {"day": row.day, "score": row.score, "change": row.change}
-    return found | {"status": status, "coverage": row.coverage, "factors": row.factors}
+    found |= {"status": status, "coverage": row.coverage, "factors": row.factors}
+    trend = None if row.trend is None else row.trend._asdict()
+    return found | {"trend": trend, "confidence": row.confidence or None}
 
 
 def move_row(move: Move) -> dict[str, Any]:
@@ -197,6 +253,7 @@ def move_row(move: Move) -> dict[str, Any]:
         "after": points(after.score, 1),
         "points": signed(move.change.total),
         "status": status,
+        "card": after.card or "base",
         "why": why or before.reason or after.reason,
     }
 

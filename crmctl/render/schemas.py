@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from crmctl.insight.technographics_rules import TechnologyRules
 from crmctl.insight.text_rules import TextRules
 from crmctl.insight.weights import Weights
 from crmctl.model.schema import EVENT, KINDS, document_schema
@@ -22,6 +23,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "crmctl": Config,
     "signals": TextRules,
     "tasks": StageTasks,
+    "technologies": TechnologyRules,
     "weights": Weights,
     "workflows": Workflows,
 }

@@ -144,6 +144,17 @@ class Output:
         clean = text.terminal(markdown, len(markdown) * 8)
         self._console().print(Markdown(clean, hyperlinks=False))
 
+    def drawing(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+        """A picture of text: lines of pieces, each with a style; in a pipe or without colour the text alone."""
+        for pieces in lines:
+            clean = [(text.terminal(words, 10_000), style) for words, style in pieces]
+            if self.color:
+                from rich.text import Text
+
+                self._console().print(Text.assemble(*clean), soft_wrap=True)
+            else:
+                self.out.write("".join(words for words, _ in clean).rstrip() + "\n")
+
     def diff(self, changes: ChangeSet) -> None:
         """What a plan would change, as a unified diff."""
         for line in changes.diff().splitlines():

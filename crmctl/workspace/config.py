@@ -89,7 +89,12 @@ class LanguageModel(Strict):
         Field(description="what an openai server calls the limit of the answer"),
     ] = "max_tokens"
     seconds: Annotated[
-        float, Field(gt=0, le=180, description="how long to wait for the answer, retries included")
+        float,
+        Field(
+            gt=0,
+            le=180,
+            description="how long to wait for an answer, and until when to ask again if it is busy",
+        ),
     ] = 120.0
 
     @model_validator(mode="after")

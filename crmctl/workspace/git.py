@@ -290,6 +290,12 @@ class Git:
                 )
             time.sleep(0.1)
 
+    def author(self) -> str:
+        """The name under which a commit would be made here; ConfigError when git knows none."""
+        self._require_identity()
+        ident = self.run("var", "GIT_AUTHOR_IDENT").decode("utf-8", "replace")
+        return ident.rpartition(" <")[0].strip()
+
     def _require_identity(self) -> None:
         if self._run("var", ("GIT_COMMITTER_IDENT",)).returncode:
             raise ConfigError(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crmctl.model.record import Ranking
 
-VERSION = "3"
+VERSION = "4"
 # File systems stamp files with a coarse clock: an entry cached so soon after a change may be older than it looks.
 RACY_NS = 50_000_000
 COLUMNS = (
@@ -66,7 +66,9 @@ CREATE VIRTUAL TABLE fulltext USING fts5 (title, body, tokenize = 'unicode61 rem
 CREATE TABLE text_file (
   path TEXT PRIMARY KEY, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER, cached INTEGER
 ) WITHOUT ROWID;
-CREATE TABLE facts (account TEXT PRIMARY KEY, fingerprint TEXT, json TEXT, key TEXT, result TEXT);
+CREATE TABLE facts (
+  account TEXT PRIMARY KEY, fingerprint TEXT, key TEXT, result TEXT, json TEXT, said_key TEXT, said TEXT, signals TEXT
+);
 """
 
 

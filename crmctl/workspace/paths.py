@@ -60,6 +60,7 @@ _FOLDERS: dict[str, Kind] = {
     "tasks": "task",
     "plans": "plan",
     "reviews": "review",
+    "documents": "document",
 }
 _FILES: dict[str, Kind] = {"profile": "account", "health": "health"}
 

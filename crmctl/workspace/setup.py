@@ -45,7 +45,8 @@ def plan_init(root: Path) -> ChangeSet:
         ".gitignore": IGNORE.encode(),
         ".gitattributes": ATTRIBUTES.encode(),
     }
-    for name in ("weights.yaml", "signals.yaml", "workflows.yaml", *templates.shipped_names()):
+    settings = ("weights.yaml", "signals.yaml", "technologies.yaml", "workflows.yaml")
+    for name in (*settings, *templates.shipped_names()):
         found = templates.shipped(name)
         if found is None:
             raise CrmError(f"{name}: is missing from this installation of crmctl; install it again")

@@ -15,7 +15,11 @@ from tests.conftest import Crm
 
 PROFILE = "accounts/acme/profile.md"
 FILES = {
-    PROFILE: "---\nname: Acme Ltd\nstage: customer\nseats: 100\n---\n",
+    PROFILE: (
+        "---\nname: Acme Ltd\nstage: customer\nseats: 100\nstarted: 2026-01-05\n"
+        "first_value: 2026-03-01\ngoals:\n"
+        "  - {name: Faster, baseline: 10, target: 4, current: 7, due: 2027-01-05}\n---\n"
+    ),
     "accounts/acme/contacts/ann.md": "---\nname: Ann Ok\nroles: [champion]\n---\n",
     "accounts/acme/interactions/2026-10-20-call-x1.md": (
         "---\ntype: call\nat: 2026-10-20T10:00:00Z\nwith: [ann]\nsentiment: positive\n---\n"
@@ -215,3 +219,165 @@ def test_without_a_score_the_reason_is_said(crm: Crm, acme: Path) -> None:
     assert "zebra: no score: " in crm("health", "explain", "zebra").out
     done = crm("health", "what-if", "zebra", "--set", "seats=70")
     assert (done.code, "nothing to compare" in done.out) == (0, True)
+
+
+def test_a_score_is_set_by_hand_and_taken_back(crm: Crm, acme: Path) -> None:
+    (plain,) = json.loads(crm("score", "--json").out)
+    assert (plain["card"], plain["override"], plain["computed"]) == ("base", None, plain["score"])
+    call = ("health", "override", "acme", "--score", "20", "--reason", "They: leave", "--until")
+    before = (acme / PROFILE).read_text()
+    dry = crm(*call, "2w", "--by", "Ana", "--dry-run")
+    assert (dry.code, (acme / PROFILE).read_text()) == (0, before)
+    assert "+health_override:" in dry.out
+    done = crm(*call, "2026-11-30", "--by", "Ana", "--commit")
+    assert done.code == 0, done
+    added = (acme / PROFILE).read_text()
+    assert added.replace(added[added.index("health_override:") : added.rindex("---")], "") == before
+    (scored,) = json.loads(crm("score", "--json").out)
+    assert (scored["score"], scored["status"], scored["computed"]) == (
+        20,
+        "critical",
+        plain["score"],
+    )
+    assert scored["override"]["by"] == "Ana"
+    assert "set by Ana until 2026-11-30: They: leave" in crm("score").rows[0][-1]
+    page = as_json(crm, "explain", "acme")
+    assert [line["kind"] for line in page["lines"]][-3:] == ["computed", "override", "score"]
+    assert "computed " in crm("health", "explain", "acme").out.splitlines()[0]
+    # Another one stands in its place; without --by it is git's author.
+    assert crm(*call, "2026-12-01", "--despite", "notice_given").code == 0
+    text = (acme / PROFILE).read_text()
+    assert (text.count("score: 20"), text.count("by: Ana,"), text.count("despite:")) == (1, 0, 1)
+    split = as_json(crm, "explain", "acme", "--since", "2026-10-25")["change"]
+    assert split["override"] == pytest.approx(20 - plain["score"])
+    assert crm("health", "override", "acme", "--clear").code == 0
+    assert (acme / PROFILE).read_text() == before
+    (again,) = json.loads(crm("score", "--json").out)
+    assert again["score"] == plain["score"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "missing: --score, --reason, --until"),
+        (("--score", "70", "--until", "2w"), "missing: --reason"),
+        (("--score", "70", "--reason", " ", "--until", "2w"), "missing: --reason"),
+        (("--score", "70", "--reason", "x"), "missing: --until"),
+        (("--score", "101", "--reason", "x", "--until", "2w"), "101"),
+        (("--score", "70", "--reason", "x", "--until", "today"), "not after today"),
+        (("--clear", "--score", "70"), "goes with no other value"),
+        (
+            ("--score", "70", "--reason", "x", "--until", "2w", "--despite", "mood"),
+            "there are: champion_left",
+        ),
+    ],
+)
+def test_an_override_without_all_it_needs_is_refused(
+    crm: Crm, acme: Path, options: tuple[str, ...], words: str
+) -> None:
+    before = state(acme)
+    done = crm("health", "override", "acme", *options)
+    assert (done.code, words in done.err) == (2, True), done
+    assert state(acme) == before
+
+
+def test_check_says_what_is_wrong_with_an_override(crm: Crm, acme: Path) -> None:
+    def found(row: str) -> list[tuple[str, str]]:
+        text = FILES[PROFILE].replace("---\n", "", 1)
+        (acme / PROFILE).write_text(f"---\nhealth_override:\n  - {{{row}}}\n{text}")
+        problems = json.loads(crm("check", "acme", "--format", "json").out)
+        return [(p["severity"], p["message"]) for p in problems if "override" in p["field"]]
+
+    whole = "score: 70, reason: why, by: ana, at: 2026-11-01, expires: 2026-11-"
+    assert found(f"{whole}17") == []
+    ((severity, text),) = found(f"{whole}16")
+    assert (severity, "expired on 2026-11-16" in text) == ("warning", True)
+    ((severity, text),) = found(f"{whole}01")
+    assert (severity, "never has an effect" in text) == ("warning", True)
+    for name, part in (
+        ("reason", "reason: why, "),
+        ("by", "by: ana, "),
+        ("at", "at: 2026-11-01, "),
+    ):
+        ((severity, text),) = found(f"{whole}17".replace(part, ""))
+        assert (severity, f"{name} is missing" in text) == ("error", True)
+    ((severity, text),) = found("score: 70, reason: why, by: ana, at: 2026-11-01")
+    assert (severity, "expires is missing" in text) == ("error", True)
+    ((severity, text),) = found(f"{whole}17".replace("70", "170"))
+    assert severity == "error"
+
+
+def test_a_prospect_has_no_score_and_it_is_said_why(crm: Crm, acme: Path) -> None:
+    profile = acme / PROFILE
+    profile.write_text(profile.read_text().replace("stage: customer", "stage: prospect"))
+    head = crm("health", "explain", "acme").out.splitlines()[0]
+    assert head == "acme: no score: not a customer yet (scorecard not_a_customer)"
+    (row,) = json.loads(crm("score", "--json").out)
+    assert (row["score"], row["status"], row["card"]) == (None, None, "not_a_customer")
+    assert not (acme / "accounts/acme/health.md").exists()
+
+
+def test_a_move_to_another_step_is_a_change_of_weights(crm: Crm, acme: Path) -> None:
+    profile = acme / PROFILE
+    profile.write_text(
+        profile.read_text().replace("stage: customer", "stage: customer\nstep: onboarding")
+    )
+    page = as_json(crm, "explain", "acme", "--since", "2026-10-25")
+    split = page["change"]
+    assert (split["before"]["card"], split["after"]["card"]) == ("base", "onboarding")
+    assert split["weights"]
+    sum_ = fsum(split[part] for part in ("data", "weights", "missingness", "override"))
+    assert sum_ == pytest.approx(split["after"]["score"] - split["before"]["score"], abs=1e-9)
+    assert "(scorecard base -> onboarding)" in crm(
+        "health", "explain", "acme", "--since", "2026-10-25"
+    ).out  # fmt: skip
+    assert "scorecard onboarding" in crm("health", "explain", "acme").out.splitlines()[0]
+
+
+def test_history_and_explain_name_the_trend(crm: Crm, acme: Path) -> None:
+    assert as_json(crm, "explain", "acme")["trend"] is None
+    crm("score", "acme")
+    (now,) = as_json(crm, "history", "acme")
+    for day, score in (("2026-10-20", now["score"] + 12), ("2026-11-14", now["score"] + 9)):
+        (acme / f"accounts/_measures/{day}.csv").write_text(
+            f"account,measure,value,source\nacme,health.coverage,0.9,crmctl\n"
+            f"acme,health.score,{score:g},crmctl\n"
+        )
+    rows = as_json(crm, "history", "acme")
+    assert [row["trend"] and row["trend"]["direction"] for row in rows] == [
+        None,
+        "stable",
+        "falling",
+    ]
+    assert rows[-1]["trend"] == {"direction": "falling", "points": -12, "days": 14}
+    assert (rows[0]["confidence"], rows[-1]["confidence"]) == ("high", now["confidence"])
+    page = as_json(crm, "explain", "acme")
+    assert page["trend"] == rows[-1]["trend"]
+    assert page["confidence"] in {"high", "medium", "low"}
+    assert "falling, -12 in 14 days" in crm("health", "explain", "acme").out.splitlines()[0]
+    assert "falling, -12 in 14 days" in crm("health", "history", "acme").err
+
+
+def test_check_names_inputs_that_no_customer_has(crm: Crm, acme: Path) -> None:
+    def found(*places: str) -> list[tuple[str, int]]:
+        problems = json.loads(crm("check", *places, "--format", "json").out)
+        return [(p["message"], p["line"]) for p in problems if p["code"] == "unfilled"]
+
+    customer, prospect = (
+        "---\nname: X\nstage: customer\n---\n",
+        "---\nname: X\nstage: prospect\n---\n",
+    )
+    for name, text in {"a": customer, "b": customer, "c": customer, "d": prospect}.items():
+        (acme / f"accounts/{name}").mkdir()
+        (acme / f"accounts/{name}/profile.md").write_text(text)
+    assert found() == []
+    (acme / "accounts/d/profile.md").write_text(customer)
+    before = state(acme)
+    lines = (acme / "weights.yaml").read_text().splitlines()
+    texts = [text for text, _ in found()]
+    assert any("survey_mean" in text and "none of 5 customers" in text for text in texts)
+    assert not any("active_share" in text for text in texts)
+    assert all(lines[line - 1].strip() == "inputs:" for _, line in found())
+    # It takes all accounts, so a check of some says nothing of it; and nothing is written.
+    assert found("weights.yaml") == []
+    assert state(acme) == before

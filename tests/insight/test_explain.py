@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from crmctl.insight.evidence import Evidence
+from crmctl.insight.evidence import Evidence, Override
 from crmctl.insight.explain import Change, change, lines
 from crmctl.insight.health import Health, score
 from crmctl.insight.health_weights import INPUTS
@@ -28,8 +28,11 @@ GATES = ("champion_left", "notice_given", "payment_overdue")
 At = Callable[[Path, dt.date], Workspace]
 
 
-def random_weights(rng: Random, shipped: Weights) -> Weights:
-    """Weights with other factors, inputs, curves, caps and floors; some of them weigh nothing."""
+def random_weights(rng: Random, shipped: Weights, *, cards: bool = False) -> Weights:
+    """Weights with other factors, inputs, curves, caps and floors; some of them weigh nothing.
+
+    With ``cards`` they have a scorecard for accounts with the plan odd.
+    """
     names = rng.sample(sorted(INPUTS), rng.randint(1, len(INPUTS)))
     parts = [f"f{n}" for n in range(rng.randint(1, min(5, len(names))))]
     factors: dict[str, Any] = {
@@ -44,7 +47,19 @@ def random_weights(rng: Random, shipped: Weights) -> Weights:
     health["coverage_floor"] = rng.choice((0, 0.2, 0.4))
     for gate in health["gates"].values():
         gate["cap"] = rng.uniform(0, 100)
+    health["scorecards"] = {"odd": random_card(rng, factors)} if cards else {}
     return shipped.model_copy(update={"health": type(shipped.health).model_validate(health)})
+
+
+def random_card(rng: Random, factors: dict[str, Any]) -> dict[str, Any]:
+    """A scorecard under which some factors and inputs weigh something else, and a gate has another cap."""
+    other: dict[str, Any] = {
+        part: {"weight": rng.uniform(0.5, 50)} for part in factors if rng.random() < 0.7
+    }
+    first = next(iter(factors))
+    inputs = {name: {"weight": rng.uniform(1, 60)} for name in factors[first]["inputs"]}
+    other.setdefault(first, {})["inputs"] = inputs
+    return {"when": {"plan": "odd"}, "factors": other, "gates": {"notice_given": {"cap": 70}}}
 
 
 def random_curve(rng: Random) -> dict[str, Any]:
@@ -69,7 +84,8 @@ def cases(number: int, weights: Weights, seed: int) -> list[tuple[Random, Facts,
 
 
 def points_of(health: Health, day: dt.date = TODAY) -> float:
-    return fsum(line.points or 0.0 for line in lines(health, day) if line.kind in ("input", "gate"))
+    adding = ("input", "gate", "override")
+    return fsum(line.points or 0.0 for line in lines(health, day) if line.kind in adding)
 
 
 def test_the_points_add_up_to_the_score(weights: Weights) -> None:
@@ -110,7 +126,7 @@ def test_what_is_unknown_counts_as_if_it_were_no_input(weights: Weights) -> None
         left = {
             name: f for name, f in factors.items() if any(i["weight"] for i in f["inputs"].values())
         }
-        plain = used.health.model_dump() | {"factors": left}
+        plain = used.health.model_dump() | {"factors": left, "scorecards": {}}
         bare = used.model_copy(update={"health": type(used.health).model_validate(plain)})
         again = score(facts, bare)
         assert again.coverage == pytest.approx(1)
@@ -132,9 +148,21 @@ def test_the_true_score_lies_in_the_stated_range(weights: Weights) -> None:
             assert stated.low - EXACT <= true.score <= stated.high + EXACT
 
 
-def standing(facts: Facts, weights: Weights, day: dt.date = TODAY) -> Standing:
-    """An account of which exactly these facts are known."""
-    return Standing("acme", day, "", Evidence("acme", "Acme"), {}, weights, (), facts)
+def standing(facts: Facts, weights: Weights, day: dt.date = TODAY, plan: str = "") -> Standing:
+    """An account of which exactly these facts are known; those with the plan odd go by another scorecard."""
+    evidence = Evidence("acme", "Acme", traits={"plan": plan} if plan else {})
+    return Standing("acme", day, "", evidence, {}, weights, (), facts)
+
+
+def by_hand(rng: Random, start: Standing) -> Standing:
+    """The same, perhaps with a score that somebody set."""
+    if rng.random() < 0.5:
+        return start
+    today = TODAY.toordinal()
+    despite = rng.sample(GATES, rng.randint(0, len(GATES)))
+    score = float(rng.randint(0, 100))
+    row = Override(score, "why", "ana", today - 5, today + rng.randint(0, 5), despite)
+    return replace(start, evidence=replace(start.evidence, overrides=[row]))
 
 
 def assert_no_remainder(found: Change) -> None:
@@ -152,8 +180,21 @@ def test_a_change_of_everything_leaves_no_remainder(weights: Weights) -> None:
     rng = Random(5)
     split = 0
     for _ in range(3_000):
-        ends = [standing(random_facts(rng), random_weights(rng, weights)) for _ in range(2)]
+        ends = [
+            by_hand(
+                rng,
+                standing(
+                    random_facts(rng),
+                    random_weights(rng, weights, cards=True),
+                    plan=rng.choice(("", "odd")),
+                ),
+            )
+            for _ in range(2)
+        ]
         found = change(*ends)
+        for health in (found.before, found.after):
+            if health.score is not None:
+                assert points_of(health) == pytest.approx(health.score, abs=EXACT)
         if found.total is not None:
             assert_no_remainder(found)
             split += 1
@@ -184,6 +225,23 @@ def test_each_kind_of_change_is_named_as_what_it_is(weights: Weights) -> None:
             assert all(abs(getattr(found, other)) < EXACT for other in others), kind
             seen[kind] += 1
     assert min(seen.values()) > 100
+
+
+def test_another_scorecard_is_a_change_of_weights(weights: Weights) -> None:
+    """An account that leaves one card for another: nothing was measured otherwise, and nothing remains."""
+    rng = Random(7)
+    split = 0
+    for _ in range(1_000):
+        used = random_weights(rng, weights, cards=True)
+        facts = {**random_facts(rng), **dict.fromkeys(GATES, unknown("?"))}
+        found = change(standing(facts, used), standing(facts, used, plan="odd"))
+        if found.total is not None:
+            assert_no_remainder(found)
+            assert (found.before.card, found.after.card) == ("", "odd")
+            assert max(abs(found.data or 0), abs(found.missingness or 0)) < EXACT
+            assert found.weights == pytest.approx(found.total, abs=EXACT)
+            split += abs(found.total) > EXACT
+    assert split > 300
 
 
 def test_only_what_changed_is_named(weights: Weights) -> None:
@@ -240,14 +298,15 @@ def test_a_line_has_source_age_and_both_weights(root: Path, at: At) -> None:
     assert (share.value, share.age, share.as_of) == (0.7, 12, dt.date(2026, 11, 10))
     assert share.source == "accounts/_measures/2026-11-10.csv#usage.active_users"
     assert share.weight == pytest.approx(0.12)
-    # Nobody measures the breadth of their use, so its share is spread.
+    # Nobody measures the breadth of their use, or what is usual for them, so their shares are spread.
     assert found["breadth"].points is None
-    assert share.weight_effective == pytest.approx(0.3 * 40 / 75)
+    assert share.weight_effective == pytest.approx(0.3 * 40 / 65)
     assert found["score"].points == pytest.approx(points_of(now(at(root, TODAY), "acme").health()))
 
 
 def test_what_is_known_and_weighs_nothing_is_as_good_as_unknown(weights: Weights) -> None:
     health: dict[str, Any] = weights.health.model_dump()
+    health["scorecards"] = {}
     for name, part in health["factors"]["usage"]["inputs"].items():
         part["weight"] = 0 if name == "active_share" else 1
     used = weights.model_copy(update={"health": type(weights.health).model_validate(health)})

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from crmctl.insight.facts import facts
 from crmctl.insight.health_weights import INPUTS
@@ -291,3 +294,177 @@ def test_notice_and_overdue_payment_cite_the_field(find: Callable[..., Facts]) -
     assert found["notice_given"].value == 2
     assert found["payment_overdue"].value == 82
     assert found["notice_given"].source == "accounts/acme/profile.md#notice_given"
+
+
+# Usage: habit, and what is usual for this customer.
+
+
+def test_habit_is_the_weekly_share_of_the_active(
+    find: Callable[..., Facts], measured_on: Callable[..., list[Measure]]
+) -> None:
+    weekly, active = measured_on({3: 30}, "usage.weekly_active"), measured_on({3: 40})
+    share = find(weekly + active)["weekly_share"]
+    assert (share.value, share.note) == (0.75, "30 of 40 active users each week")
+    assert find(weekly)["weekly_share"].value is None
+    assert find(weekly + measured_on({3: 0}))["weekly_share"].value is None
+
+
+@pytest.mark.parametrize(
+    ("days", "against", "words"),
+    [
+        # The same season a year before counts, also where the months before differ.
+        ({2: 90, 100: 30, 367: 100, 380: 100}, -0.1, "the same 30 days a year before"),
+        # A younger account is compared with its own months before.
+        ({2: 90, 40: 60, 150: 60}, 0.5, "in the 180 days before"),
+        # Two months are growth, and no baseline.
+        ({2: 90, 40: 60}, None, ""),
+        ({2: 90, 40: 0, 150: 0}, None, ""),
+        ({2: 90}, None, ""),
+    ],
+)
+def test_usage_is_compared_with_what_is_usual_for_this_customer(
+    find: Callable[..., Facts],
+    measured_on: Callable[..., list[Measure]],
+    days: dict[int, float],
+    against: float | None,
+    words: str,
+) -> None:
+    found = find(measured_on(days))["usage_baseline"]
+    assert found.value == (None if against is None else pytest.approx(against))
+    assert words in found.note
+
+
+# Support: against the customer's size, and how long they wait for us.
+
+
+def test_tickets_weigh_by_the_size_of_the_customer(
+    find: Callable[..., Facts], ago: Callable[[int], dt.datetime]
+) -> None:
+    events = [ticket(ago(day), ago(day - 1)) for day in (10, 20, 30)]
+    small, large = (
+        find(events=events, profile={"seats": seats})["ticket_load"] for seats in (10, 1000)
+    )
+    assert small.value == pytest.approx(3 / 90 * 365 / 12 * 10)
+    assert small.value == pytest.approx(100 * (large.value or 0))
+    assert find(events=events)["ticket_load"].value is None
+    assert find(profile={"seats": 10})["ticket_load"].value is None
+
+
+def test_the_first_answer_is_a_median_over_tickets_that_had_one(
+    find: Callable[..., Facts], ago: Callable[[int], dt.datetime]
+) -> None:
+    hour = dt.timedelta(hours=1)
+    events = [
+        ticket(ago(400), first_response_at=ago(400) + 90 * hour),
+        ticket(ago(30), first_response_at=ago(30) + 2 * hour),
+        ticket(ago(20), first_response_at=ago(20) + 6 * hour),
+        ticket(ago(10), first_response_at=ago(10) - hour),  # before it was asked: not known
+        ticket(ago(5)),
+    ]
+    found = find(events=events)["hours_to_answer"]
+    assert (found.value, found.note, found.source) == (4, "2 of 4 tickets", f"{TRAFFIC}:3")
+    assert find(events=[ticket(ago(5))])["hours_to_answer"].value is None
+
+
+# Relationship: how high, and how soon they answer.
+
+BOSS = {"name": "Bo", "seniority": "vp"}
+
+
+@pytest.mark.parametrize(
+    ("contacts", "days", "value"),
+    [
+        ({"bo": BOSS, "cy": {"name": "Cy", "seniority": "manager"}}, 10, 1),
+        ({"bo": BOSS}, 90, 0.5),
+        ({"bo": BOSS}, None, None),
+        ({"bo": {"name": "Bo", "seniority": "director"}}, 10, 0),
+        ({"bo": BOSS | {"left": dt.date(2026, 10, 1)}, "cy": {"name": "Cy"}}, 10, None),
+        ({"bo": {"name": "Bo"}}, 10, None),
+    ],
+)
+def test_an_executive_is_one_we_hear_from(
+    find: Callable[..., Facts],
+    ago: Callable[[int], dt.datetime],
+    contacts: dict[str, Any],
+    days: int | None,
+    value: float | None,
+) -> None:
+    talks = [] if days is None else [{"type": "call", "at": ago(days), "with": ["bo"]}]
+    assert find(contacts=contacts, talks=talks)["executive"].value == value
+
+
+def test_their_answers_take_the_median_of_their_hours(
+    find: Callable[..., Facts], ago: Callable[[int], dt.datetime]
+) -> None:
+    def exchange(day: int, hours: int) -> list[dict[str, Any]]:
+        mail = {"type": "email", "with": ["ann"], "thread": f"t{day}"}
+        answer = ago(day) + dt.timedelta(hours=hours)
+        return [
+            mail | {"at": ago(day), "direction": "out"},
+            mail | {"at": answer, "direction": "in"},
+        ]
+
+    three = [*exchange(30, 2), *exchange(20, 10), *exchange(10, 4)]
+    found = find(events=three)["reply_hours"]
+    assert (found.value, found.note, found.source) == (4, "3 answers", f"{TRAFFIC}:6")
+    assert find(events=three[:4])["reply_hours"].value is None
+    # Old answers say nothing of today, and mail of ours that nobody answered has no time at all.
+    assert find(events=[*exchange(200, 2), *three[:4]])["reply_hours"].value is None
+
+
+# Outcomes: what it is worth to them.
+
+
+@pytest.mark.parametrize(
+    ("profile", "ratio"),
+    [
+        ({"value_realised": 90_000, "arr": 30_000}, 3),
+        ({"value_realised": 6_000, "mrr": 1_000}, 0.5),
+        ({"value_realised": 0, "arr": 30_000}, 0),
+        ({"value_realised": 90_000}, None),
+        ({"value_realised": 90_000, "arr": 0}, None),
+        ({"arr": 30_000}, None),
+    ],
+)
+def test_value_is_told_against_the_price(
+    find: Callable[..., Facts], profile: dict[str, Any], ratio: float | None
+) -> None:
+    found = find(profile=profile)["value_ratio"]
+    assert found.value == ratio
+    assert ratio is None or found.source == "accounts/acme/profile.md#value_realised"
+
+
+# Whatever else is recorded: what nobody states stays unknown.
+
+_BLANK = {
+    "seats": {"active_share", "ticket_load"},
+    "goals": {"goal_pace"},
+    "first_value": {"days_to_value"},
+    "value_realised": {"value_ratio"},
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sets(st.sampled_from(sorted(_BLANK))))
+def test_a_blank_field_is_unknown_and_never_zero(
+    weights: Weights, make_account: Callable[..., Account], missing: set[str]
+) -> None:
+    profile = {
+        "seats": 100,
+        "started": dt.date(2025, 11, 22),
+        "first_value": dt.date(2025, 12, 22),
+        "goals": [goal(due=dt.date(2026, 11, 1))],
+        "value_realised": 10,
+        "arr": 10,
+    }
+    at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    account = make_account(
+        {name: value for name, value in profile.items() if name not in missing},
+        events=[ticket(at, at)],
+    )
+    rows = [Measure("acme", "usage.active_users", dt.date(2026, 11, 20), Decimal(5), "csv")]
+    found = facts(account, rows, dt.date(2026, 11, 22), weights)
+    for name, inputs in _BLANK.items():
+        for one in inputs:
+            assert (found[one].value is None) == (name in missing), one
+            assert found[one].value is not None or found[one].note

@@ -12,7 +12,6 @@ import pytest
 from crmctl.insight.evidence import gather
 from crmctl.insight.icp import fit
 from crmctl.insight.picture import picture
-from crmctl.insight.qualification import qualify
 from crmctl.insight.relationships import relationships
 from crmctl.insight.signals import competitors
 from crmctl.insight.weights import Weights
@@ -79,42 +78,9 @@ def test_who_is_who(
     assert found.roles["decision_maker"] == ["bob"]
 
 
-def rows(*levels: tuple[str, int, str]) -> dict[str, Any]:
-    keys = ("component", "level", "evidence")
-    return {"qualification": [dict(zip(keys, row, strict=True)) for row in levels]}
-
-
-@pytest.mark.parametrize(
-    ("levels", "points", "possible", "verdict"),
-    [
-        ([], 0, 12, "nurture"),
-        ([("budget", 3, "CFO"), ("authority", 3, "CFO"), ("need", 3, "pilot")], 9, 12, "develop"),
-        ([(c, 3, "said so") for c in ("budget", "authority", "need", "timeline")], 12, 12, "ready"),
-        ([(c, 3, "") for c in ("budget", "authority", "need", "timeline")], 4, 4, "nurture"),
-        ([("Budget", 0, "there is none")], 0, 9, "nurture"),
-    ],
-)
-def test_evidence_decides_the_level(
-    record: MakeRecord,
-    weights: Weights,
-    levels: list[tuple[str, int, str]],
-    points: int,
-    possible: int,
-    verdict: str,
+def test_a_competitor_comes_with_every_place_that_names_it(
+    make_account: MakeAccount, today: dt.date
 ) -> None:
-    found = qualify(record("deal", "big", rows(*levels)), weights.qualification)
-    assert (found.points, found.possible, found.most) == (points, possible, 12)
-    assert found.verdict == verdict
-
-
-def test_what_is_not_proven_becomes_a_question(record: MakeRecord, weights: Weights) -> None:
-    found = qualify(record("deal", "big", rows(("budget", 3, "CFO"))), weights.qualification)
-    budget, authority, *_ = found.components
-    assert (budget.question, budget.source) == ("", "accounts/acme/deals/big.md#qualification")
-    assert (authority.level, authority.question[:11]) == (None, "Who decides")
-
-
-def test_a_competitor_comes_with_every_place_that_names_it(make_account: MakeAccount) -> None:
     account = make_account(
         {"competitors": ["Northbase"]},
         deals={
@@ -122,7 +88,7 @@ def test_a_competitor_comes_with_every_place_that_names_it(make_account: MakeAcc
             "b": {"competitors": ["Tallyflow"], "status": "lost"},
         },
     )
-    north, tally = competitors(account)
+    north, tally = competitors(gather(account, today))
     assert (north.name, north.open_deals) == ("Northbase", ("a",))
     assert north.sources == (
         "accounts/acme/profile.md#competitors",

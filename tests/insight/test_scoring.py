@@ -58,13 +58,13 @@ def test_a_score_is_written_to_its_page_and_to_the_measures(root: Path, at: At) 
     assert health.score is not None
     assert (health.status, plan.problems) == ("good", [])
     page = parse((root / HEALTH).read_bytes(), HEALTH)
-    assert (page.data["score"], page.data["status"]) == (75, "good")
+    assert (page.data["score"], page.data["status"]) == (76, "good")
     assert page.data["reasons"] == health.reasons
     assert "accounts/acme/interactions/2026.jsonl:1" in page.body
     assert "profile.md:10" in page.body
     rows = (root / "accounts/_measures/2026-11-22.csv").read_text(encoding="utf-8")
-    assert "acme,health.score,75,crmctl\n" in rows
-    assert "acme,health.usage,92,crmctl\n" in rows
+    assert "acme,health.score,76,crmctl\n" in rows
+    assert "acme,health.usage,90,crmctl\n" in rows
 
 
 def test_an_account_without_score_gets_no_page(root: Path, at: At) -> None:
@@ -149,12 +149,12 @@ def test_a_lost_page_is_written_again_as_it_was(settled: Workspace) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "rewritten"),
     [
-        ("score: 75", "score: 72", False),
-        ("score: 75", "score: 70", True),
+        ("score: 76", "score: 73", False),
+        ("score: 76", "score: 71", True),
         ("status: good", "status: critical", True),
         ("reasons: [", "reasons: [champion, ", True),
         ("reasons: [", "reasons: [notice_given, ", True),
-        (", active_share]", "]", False),
+        (", survey_mean]", "]", False),
         ("---\naccount", "account", True),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_template_of_the_team_may_leave_the_reasons_out(root: Path, at: At) ->
 
 def test_other_weights_can_be_tried_out(settled: Workspace, weights: Weights) -> None:
     data = weights.model_dump()
-    data["health"]["status"]["bands"]["good"] = 76
+    data["health"]["status"]["bands"]["good"] = 77
     tried = plan_scores(settled, ["acme"], weights=Weights.model_validate(data))
     assert (tried.results["acme"].status, list(tried.results)) == ("at_risk", ["acme"])
     assert plan_scores(settled).results["acme"].status == "good"

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from crmctl.insight import sentiment
 from crmctl.insight.aggregate import aggregate_customer_data
 from crmctl.insight.sentiment import Mood, aggregate, of_message, polarity
 from crmctl.insight.text_rules import TextRules, Tone, load_rules
@@ -27,6 +30,24 @@ def rules() -> TextRules:
 @pytest.fixture(scope="module")
 def tone(rules: TextRules) -> Tone:
     return rules.sentiment
+
+
+FEELING = "we not very GREAT great! :) :( great, (bad) kind of uber at least but no thanks;) <3 the bomb ok?".split()
+PLAIN = "we are the planners of two sites and see you on Monday, at nine: 10 % !!! ??? - ( ) ' \"".split()
+
+
+@given(
+    st.lists(st.sampled_from(FEELING + PLAIN), min_size=1, max_size=12)
+    | st.lists(st.sampled_from(PLAIN), min_size=1, max_size=12)
+)
+def test_a_sentence_without_a_word_of_feeling_need_not_be_felt(
+    tone: Tone, words: list[str]
+) -> None:
+    text = " ".join(words)
+    quick = polarity(text, tone)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentiment, "_felt", lambda *_: True)
+        assert polarity(text, tone) == quick
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from crmctl.insight.sentences import LONGEST, sentences
-from crmctl.insight.text_rules import Matcher, TextRules, load_rules
+from crmctl.insight import text_rules
+from crmctl.insight.sentences import CUSTOMER, LONGEST, NOTE, OURS, Sentence, sentences
+from crmctl.insight.text_rules import Match, Matcher, TextRules, load_rules
 from crmctl.model.errors import ConfigError
 from crmctl.workflow.actions import ACTIONS
 from crmctl.workflow.checks import FILES
@@ -34,11 +37,25 @@ def matcher(rules: TextRules) -> Matcher:
 
 
 class Case(NamedTuple):
+    """``find`` are sets of which one must be found, ``may`` what else may be."""
+
     group: str
     say: str
     who: str
-    find: set[str]
+    find: list[set[str]]
+    may: set[str]
     forbidden: set[str] | None
+
+    def wrong(self, found: set[str]) -> set[str]:
+        bad = {name for name in found.difference(*self.find) if name.split()[0] not in self.may}
+        if self.forbidden is None:
+            return bad
+        return {name for name in bad if name.split()[0] in self.forbidden}
+
+
+def either(names: str) -> set[str]:
+    rules, _, vendor = names.partition(" ")
+    return {f"{rule} {vendor}".strip() for rule in rules.split("|")}
 
 
 def cases() -> list[Case]:
@@ -50,7 +67,8 @@ def cases() -> list[Case]:
             group,
             row["say"],
             row.get("who", "customer"),
-            set(row.get("find", ())),
+            [either(names) for names in row.get("find", ())],
+            set(row.get("may", ())),
             set(row["not"]) if row.get("not") else None,
         )
         for group, rows in data.items()
@@ -87,33 +105,42 @@ def test_what_is_found_in_sentences_made_to_mislead_is_right(
 ) -> None:
     kinds = {rule.name: rule.kind for rule in rules.rules}
     counts = {kind: Count() for kind in sorted(set(kinds.values()))}
-    total = Count()
+    blind = {group: Count() for group in ("blind_first", "blind_second", "held_out")}
+    total, tuned = Count(), Count()
     slips: list[str] = []
     everything = cases()
     for case in everything:
         found = found_in(matcher, case.say, case.who)
-        bad = found - case.find
-        if case.forbidden is not None:
-            bad = {name for name in bad if name.split()[0] in case.forbidden}
+        bad = case.wrong(found)
         slips += [f"{case.group}: found {name} in {case.say!r}" for name in bad]
         for names, what in (
-            (found & case.find, "right"),
+            ({min(found & names) for names in case.find if found & names}, "right"),
             (bad, "wrong"),
-            (case.find - found, "missed"),
+            ({min(names) for names in case.find if not found & names}, "missed"),
         ):
             for name in names:
-                for count in (counts[kinds[name.split()[0]]], total):
+                for count in (
+                    counts[kinds[name.split()[0]]],
+                    blind.get(case.group, tuned),
+                    total,
+                ):
                     setattr(count, what, getattr(count, what) + 1)
     lines = [
         f"{name}: precision {count.precision:.3f}, recall {count.recall:.3f}"
-        for name, count in (*counts.items(), ("all", total))
+        for name, count in (
+            *counts.items(),
+            ("made_to_mislead", tuned),
+            *blind.items(),
+            ("all", total),
+        )
     ]
     with capsys.disabled():
         sys.stdout.write("\n".join((f"\n{len(everything)} sentences:", *lines, "")))
-    assert len(everything) >= 150
-    for count in (*counts.values(), total):
+    assert len(everything) >= 800
+    for count in (*counts.values(), *blind.values(), total):
         assert count.precision >= AT_LEAST, "\n".join(slips)
     assert total.recall >= 0.85
+    assert blind["held_out"].recall >= 0.7
 
 
 @pytest.mark.parametrize("kind", ["negation", "our_side", "instructions", "quotation", "homonyms"])
@@ -122,9 +149,7 @@ def test_no_group_is_given_up(matcher: Matcher, kind: str) -> None:
     slips = [
         case.say
         for case in cases()
-        if case.group == kind
-        and (found := found_in(matcher, case.say, case.who) - case.find)
-        and (case.forbidden is None or case.forbidden & {name.split()[0] for name in found})
+        if case.group == kind and case.wrong(found_in(matcher, case.say, case.who))
     ]
     assert len(slips) <= 1, slips
 
@@ -227,3 +252,54 @@ def test_sentences_know_their_line_and_their_speaker() -> None:
         ("Yes.", 10, "ours", "Mira"),
         ("We: send an offer", 11, "ours", ""),
     ]
+
+
+WORDS = [
+    *(
+        "we want to cancel our the contract subscription price seats more licences budget is approved".split()
+    ),
+    *(
+        "Northbase shift-well don't won’t can`t NOT Cancelling renewal's demo trial if nobody uses it,".split()
+    ),
+    *(
+        "a b. e.g. 3.5% \n \n\n> - \\- \\' ' \" “ ” « » 。 ſeats ﬁ İ ı Straße kündigen Vertrag K 10€ & / -- …".split(
+            " "
+        )
+    ),
+    *(
+        "**Ines Okafor** (external, 13:25): ignore all previous instructions You are a bot not".split()
+    ),
+]
+TALK = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40).map(" ".join)
+
+
+@given(TALK | st.text(max_size=200), st.sampled_from([CUSTOMER, OURS, NOTE]))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_sieve_holds_nothing_back(matcher: Matcher, text: str, side: str) -> None:
+    """What is found fast is what every phrase, looked for in every sentence, finds."""
+    slowly: list[tuple[Sentence, list[Match]]] = []
+    for sentence in sentences(text, side):
+        if matcher.instructs(sentence):
+            break
+        slowly.append((sentence, list(matcher.matches(sentence, every=True))))
+    told = [(s, found) for s, found in slowly if found or s.side == CUSTOMER]
+    assert list(matcher.hear(text, side)) == told
+
+
+def test_the_sieve_holds_nothing_of_the_sentences_back(matcher: Matcher) -> None:
+    for case in cases()[::6]:
+        for sentence in sentences(case.say, case.who):
+            every = list(matcher.matches(sentence, every=True))
+            assert list(matcher.matches(sentence)) == every
+
+
+def test_a_text_that_can_hold_no_phrase_is_not_even_split(
+    matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("split")
+
+    monkeypatch.setattr(text_rules, "sentences", refuse)
+    assert list(matcher.hear("The weather was fine. The lorries were on time.", NOTE)) == []
+    with pytest.raises(AssertionError, match="split"):
+        list(matcher.hear("They want to cancel the contract.", NOTE))

@@ -10,6 +10,7 @@ from crmctl.insight.health_weights import INPUTS
 from crmctl.insight.recommend import PLAYS
 from crmctl.insight.weights import Weights, lint, load_weights
 from crmctl.model.errors import ConfigError
+from crmctl.workflow.actions import ACTIONS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = (REPOSITORY / "weights.yaml").read_text(encoding="utf-8")
@@ -29,6 +30,7 @@ def test_the_shipped_weights_add_up_and_use_every_input(weights: Weights) -> Non
 
 def test_every_input_and_gate_has_a_play() -> None:
     assert PLAYS.keys() == INPUTS | {"champion_left", "notice_given", "payment_overdue"}
+    assert {action for _, action in PLAYS.values()} <= ACTIONS.keys()
 
 
 def test_a_workspace_without_weights_uses_the_shipped_ones(
@@ -96,9 +98,10 @@ def test_lint_says_what_is_probably_not_meant(
 def test_lint_flags_a_published_scorecard_that_does_not_add_up(weights: Weights) -> None:
     """Product 95 from 30 + 25 + 20 + 10: the parts are 85."""
     inputs = weights.model_dump()["health"]["factors"]["usage"]["inputs"]
-    for name, weight in zip(inputs, (30, 25, 20, 10), strict=True):
+    for name, weight in zip(inputs, (30, 25, 20, 10, 0, 0), strict=True):
         inputs[name]["weight"] = weight
-    found = lint(changed(weights, "health", "factors", "usage", "inputs", to=inputs))
+    plain = changed(weights, "health", "scorecards", to={})
+    found = lint(changed(plain, "health", "factors", "usage", "inputs", to=inputs))
     assert [str(p) for p in found] == [
         "weights.yaml: health.factors.usage.inputs: the weights add up to 85, not 100"
     ]

@@ -10,6 +10,7 @@ import pytest
 from crmctl.insight.curves import Band, band, curve_problem
 from crmctl.insight.explain import lines
 from crmctl.insight.health import Health, score
+from crmctl.insight.health_lint import lint_health
 from crmctl.insight.health_weights import INPUTS
 from crmctl.insight.inputs.fact import Fact, Facts
 from crmctl.insight.weights import Weights, lint
@@ -31,7 +32,8 @@ def scored(shipped: Weights, factors: Factors, best: float = 100) -> Health:
         facts |= {name: Fact(value, DAY) for name, value, _ in chosen}
         own = {name: {"weight": own, **curve} for name, _, own in chosen}
         spec[factor] = {"weight": weight, "inputs": own}
-    health = type(shipped.health).model_validate(shipped.health.model_dump() | {"factors": spec})
+    own = {"factors": spec, "scorecards": {}}
+    health = type(shipped.health).model_validate(shipped.health.model_dump() | own)
     found = score(facts, shipped.model_copy(update={"health": health}))
     points = fsum(line.points or 0 for line in lines(found, DAY) if line.kind == "input")
     assert points == pytest.approx(found.score, abs=1e-9)
@@ -137,6 +139,45 @@ def test_a_published_sum_that_its_parts_do_not_give(weights: Weights) -> None:
     thirds["factors"]["usage"]["weight"] = 33
     odd = weights.model_copy(update={"health": type(weights.health).model_validate(thirds)})
     assert [p.message for p in lint(odd)] == ["the weights add up to 103, not 100"]
+
+
+def test_published_rows_that_make_more_than_their_total(weights: Weights) -> None:
+    """Behaviour was printed as 38 from 15, 5, 8, 5, 4 and 6, fit as 35 from 10, 10, 15 and 5: they make 43 and 40."""
+    rows = {"behaviour": (15, 5, 8, 5, 4, 6), "fit": (10, 10, 15, 5)}
+    health = scored(
+        weights, {n: (fsum(r), [(1, own) for own in r]) for n, r in rows.items()}, best=1
+    )
+    points = {
+        f.name: (f.points or 0) * fsum(map(fsum, rows.values())) / 100 for f in health.factors
+    }
+    assert points == {"behaviour": pytest.approx(43), "fit": pytest.approx(40)}
+    names = iter(sorted(INPUTS))
+    curve = {"better": "higher", "curve": [[0, 0], [1, 100]]}
+    spec = {
+        n: {"weight": 50, "inputs": {next(names): {"weight": own, **curve} for own in r}}
+        for n, r in rows.items()
+    }
+    own = weights.health.model_dump() | {"factors": spec, "scorecards": {}}
+    used = type(weights.health).model_validate(own)
+    assert [text for _, text in lint_health(used)] == [
+        "the weights add up to 43, not 100",
+        "the weights add up to 40, not 100",
+    ]
+
+
+def test_points_that_decay_in_a_straight_line(weights: Weights) -> None:
+    """HubSpot's 10 points at 50 % a month: 5 after one month, none after two, and none later."""
+    age = {"weight": 100, "better": "lower", "curve": [[0, 100], [60, 0]]}
+    rest = {"weight": 100, "better": "higher", "curve": [[0, 0], [1, 100]]}
+    spec = {
+        "event": {"weight": 10, "inputs": {"days_since_contact": age}},
+        "rest": {"weight": 90, "inputs": {"breadth": rest}},
+    }
+    own = weights.health.model_dump() | {"factors": spec, "scorecards": {}}
+    used = weights.model_copy(update={"health": type(weights.health).model_validate(own)})
+    for days, points in ((0, 10), (30, 5), (45, 2.5), (60, 0), (90, 0)):
+        found = score({"days_since_contact": Fact(days), "breadth": Fact(0.0)}, used)
+        assert found.score == pytest.approx(points)
 
 
 def test_a_scale_that_contradicts_its_points_is_refused() -> None:

@@ -20,6 +20,7 @@ def outcomes(evidence: Evidence, now: int, how: Measuring) -> Facts:
         "survey_mean": _surveys(evidence, now, how),
         "days_to_value": _days_to_value(evidence, now),
         "renewal_outlook": _renewals(evidence, now, how),
+        "value_ratio": _value_ratio(evidence),
     }
 
 
@@ -74,6 +75,19 @@ def _days_to_value(evidence: Evidence, now: int) -> Fact:
         return unknown("first value is recorded, the start of the subscription is not")
     date = dt.date.fromordinal(reached)
     return Fact(max(0, reached - started), date, evidence.where["first_value"])
+
+
+def _value_ratio(evidence: Evidence) -> Fact:
+    """What they gain in a year for each unit of what they pay."""
+    amounts = evidence.amounts
+    value = amounts.get("value_realised")
+    if value is None:
+        return unknown("what they gain in a year is not recorded")
+    price = amounts.get("arr") or 12 * amounts.get("mrr", 0)
+    if price <= 0:
+        return unknown("what they gain is recorded, what they pay in a year is not")
+    where = evidence.where["value_realised"]
+    return Fact(value / price, None, where, f"{value:,.0f} a year for {price:,.0f}")
 
 
 def _renewals(evidence: Evidence, now: int, how: Measuring) -> Fact:

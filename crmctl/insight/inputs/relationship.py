@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from crmctl.insight.evidence import WRITTEN, Evidence, Person, Talk
@@ -23,8 +23,10 @@ def relationship(evidence: Evidence, now: int, how: Measuring) -> Facts:
         "active_contacts": _active_contacts(evidence, talks, recent, now, how),
         "roles_covered": _roles(evidence, here, how),
         "champion": _champion(evidence, here, heard, now, how),
+        "executive": _executive(here, heard, now, how),
         "days_since_contact": _days_since(heard, now),
         "balance": _balance(recent, how),
+        "reply_hours": _reply_hours(evidence, now, how),
         "sentiment": _sentiment(recent, here),
     }
 
@@ -78,6 +80,41 @@ def _champion(
     if silent > how.champion_silent_days:
         return _fact(0.5, theirs[-1], f"{names} silent for {silent} days")
     return _fact(1, theirs[-1], f"{names} heard {silent} days ago")
+
+
+def _executive(here: list[Person], heard: list[Talk], now: int, how: Measuring) -> Fact:
+    """1 for one of their executives whom we hear from, 0.5 for one we only know, 0 for none."""
+    ranked = [p for p in here if p.seniority]
+    if not ranked:
+        return unknown("of no contact is the level known")
+    executives = {p.id: p for p in ranked if p.seniority in how.executive_levels}
+    if not executives:
+        source = f"{ranked[-1].source}#seniority"
+        return Fact(0, None, source, "we know none of their executives")
+    if not any(t.people for t in heard):
+        return unknown("whether an executive talks with us: no conversation names who took part")
+    theirs = [t for t in heard if not executives.keys().isdisjoint(t.people)]
+    names = ", ".join(sorted(executives))
+    if not theirs:
+        source = f"{next(iter(executives.values())).source}#seniority"
+        return Fact(0.5, None, source, f"{names} never took part in a conversation")
+    silent = now - theirs[-1].day
+    spoke = ", ".join(sorted(executives.keys() & set(theirs[-1].people)))
+    value = 1 if silent < how.conversation_days else 0.5
+    return _fact(value, theirs[-1], f"{spoke} heard {silent} days ago")
+
+
+def _reply_hours(evidence: Evidence, now: int, how: Measuring) -> Fact:
+    """The median of their answers to our mail. Mail that they did not answer has no time; the balance shows it."""
+    recent = [r for r in evidence.replies if now - how.conversation_days < r.day <= now]
+    if len(recent) < how.reply_messages:
+        return unknown(
+            f"fewer than {how.reply_messages} answers of theirs in {how.conversation_days} days"
+        )
+    last = recent[-1]
+    note = count(len(recent), "answer")
+    day = dt.date.fromordinal(last.day)
+    return Fact(median(r.hours for r in recent), day, last.source, note)
 
 
 def _days_since(heard: list[Talk], now: int) -> Fact:

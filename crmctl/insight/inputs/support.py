@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from crmctl.insight.health_weights import Measuring
 
 
-NAMES = ("open_tickets", "ticket_rate", "severe_share", "days_to_close", "reopened_share")
+NAMES = (
+    "open_tickets",
+    "ticket_rate",
+    "ticket_load",
+    "severe_share",
+    "hours_to_answer",
+    "days_to_close",
+    "reopened_share",
+)
 DAYS_A_MONTH = 365 / 12
 
 
@@ -37,7 +45,9 @@ def support(evidence: Evidence, now: int, how: Measuring, growth: Fact) -> Facts
     return {
         "open_tickets": _fact(len(still), still or tickets, f"{len(still)} open"),
         "ticket_rate": _rate(tickets, recent, how),
+        "ticket_load": _load(evidence, _rate(tickets, recent, how)),
         "severe_share": _share(severe, rated, how),
+        "hours_to_answer": _hours_to_answer(recent, how),
         "days_to_close": _days_to_close(tickets, now, how),
         "reopened_share": _share([t for t in counted if t.reopened], counted, how),
     }
@@ -62,6 +72,26 @@ def _rate(tickets: list[Ticket], recent: list[Ticket], how: Measuring) -> Fact:
         return unknown("no ticket has a date")
     note = f"{len(recent)} in {how.support_days} days"
     return _fact(len(recent) / how.support_days * DAYS_A_MONTH, tickets, note)
+
+
+def _load(evidence: Evidence, rate: Fact) -> Fact:
+    """The rate for each hundred seats: the same number of tickets is much for ten users and little for a thousand."""
+    if rate.value is None:
+        return rate
+    if not evidence.seats:
+        return unknown("the number of seats is not known")
+    note = f"{rate.note}, {evidence.seats} seats"
+    return rate._replace(value=rate.value * 100 / evidence.seats, note=note)
+
+
+def _hours_to_answer(recent: list[Ticket], how: Measuring) -> Fact:
+    answered = [(t.answered, t) for t in recent if t.answered is not None]
+    if not answered:
+        return unknown(
+            f"of no ticket of the last {how.support_days} days is our first answer known"
+        )
+    note = f"{len(answered)} of {count(len(recent), 'ticket')}"
+    return _fact(median(hours for hours, _ in answered), [t for _, t in answered], note)
 
 
 def _share(part: list[Ticket], whole: list[Ticket], how: Measuring) -> Fact:

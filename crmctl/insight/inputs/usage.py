@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from crmctl.insight.health_weights import Measuring
 
 
-ACTIVE, USED, AVAILABLE = "usage.active_users", "usage.features_used", "usage.features_available"
+ACTIVE, WEEKLY = "usage.active_users", "usage.weekly_active"
+USED, AVAILABLE = "usage.features_used", "usage.features_available"
+YEAR = 365
 
 
 def usage(evidence: Evidence, series: Series, now: int, how: Measuring) -> Facts:
@@ -22,7 +24,9 @@ def usage(evidence: Evidence, series: Series, now: int, how: Measuring) -> Facts
     return {
         "active_share": _active_share(evidence, series),
         "usage_growth": _growth(series, how),
+        "usage_baseline": _baseline(series, how),
         "breadth": _breadth(series),
+        "weekly_share": _weekly_share(series),
         "usage_age": _age(series, now),
     }
 
@@ -56,6 +60,40 @@ def _growth(series: Series, how: Measuring) -> Fact:
     if base <= 0:
         return unknown("usage was 0 before, and growth from nothing has no ratio")
     return _fact(recent / base - 1, last, measure, f"{recent:g} after {base:g}")
+
+
+def _baseline(series: Series, how: Measuring) -> Fact:
+    """The last ``trend_days`` against the same days a year before, which have the same season; of a younger account
+    against the ``baseline_days`` before them. A ratio less 1.
+    """
+    measure = next((name for name in how.usage_measures if name in series), None)
+    if measure is None:
+        return unknown("usage is not measured")
+    days = series[measure]
+    last = days[-1][0]
+    start = last - how.trend_days
+    recent = fmean(value for day, value in days if day > start)
+    before = [value for day, value in days if start - YEAR < day <= last - YEAR]
+    what = f"in the same {how.trend_days} days a year before"
+    if not before:
+        before = [value for day, value in days if start - how.baseline_days < day <= start]
+        what = f"in the {how.baseline_days} days before"
+        # Half of the time must be covered: what is shorter is growth, which has a line of its own.
+        if days[0][0] > start - how.baseline_days / 2:
+            return unknown(f"usage is not measured for long enough to know what is usual: {what}")
+    base = fmean(before)
+    if base <= 0:
+        return unknown("usage was 0 before, and growth from nothing has no ratio")
+    return _fact(recent / base - 1, last, measure, f"{recent:g} after {base:g} {what}")
+
+
+def _weekly_share(series: Series) -> Fact:
+    if WEEKLY not in series or ACTIVE not in series:
+        return unknown(f"{WEEKLY} or {ACTIVE} is not measured")
+    (day, weekly), (_, active) = series[WEEKLY][-1], series[ACTIVE][-1]
+    if active <= 0:
+        return unknown("nobody is active")
+    return _fact(weekly / active, day, WEEKLY, f"{weekly:g} of {active:g} active users each week")
 
 
 def _breadth(series: Series) -> Fact:

@@ -27,6 +27,7 @@ def problems(folder: Folder, context: Context) -> Iterator[Problem]:
         yield from _required(folder.profile, context)
         yield from _step(folder.profile)
         yield from _stale(folder, folder.profile, context)
+        yield from _expired(folder.profile, context)
     for deal in folder.deals.values():
         yield from _overdue(deal, context)
     yield from _future(folder, context)
@@ -70,6 +71,20 @@ def _stale(folder: Folder, profile: Source, context: Context) -> Iterator[Proble
             f"{what} {(context.today - since).days} days ago, on {since}; allowed: {allowed} days"
         )
     yield profile.problem("", message, "stale", severity="warning")
+
+
+def _expired(profile: Source, context: Context) -> Iterator[Problem]:
+    """Scores set by hand that have no effect any more, or never had one."""
+    rows = profile.record.own.get("health_override")
+    for row in rows if isinstance(rows, list) else ():
+        begins, ends = row["at"], row["expires"]
+        message = ""
+        if ends <= begins:
+            message = f"expires on {ends}, not after {begins}, so it never has an effect"
+        elif ends <= context.today:
+            message = f"expired on {ends} and has no effect: take it out, or set it anew"
+        if message:
+            yield profile.problem("health_override", message, "expired", severity="warning")
 
 
 def _overdue(deal: Source, context: Context) -> Iterator[Problem]:

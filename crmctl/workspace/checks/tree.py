@@ -15,7 +15,7 @@ _BARE = {"HEAD", "objects", "refs"}
 _PLACES = (
     "profile.md, health.md, onboarding.md, relationship-map.md, contacts/<person>.md, deals/<deal>.md, "
     "interactions/<yyyy-mm-dd>-<type>-<id>.md, interactions/<yyyy>.jsonl, tasks/<yyyy-mm-dd>-<name>-<id>.md, "
-    "plans/<plan>.md and reviews/<review>.md in an account's folder"
+    "plans/<plan>.md, reviews/<review>.md and documents/<document>.md in an account's folder"
 )
 _NAMES = "a-z, 0-9 and inner hyphens"
 

@@ -16,8 +16,56 @@ COMPLETION = ("install_completion", "show_completion")
 HELP = "A team's customers as Markdown and YAML files in git."
 
 
+# What most people need, each with its sentence; all else is named below, by what it is for.
+OFTEN = {
+    "Every day": ("today", "alerts", "list", "show", "insights", "log", "task"),
+    "Customers": ("new", "set", "contact", "deal", "map", "qualify", "review"),
+    "Judgement": ("score", "health", "signals", "churn"),
+    "Machine": ("init", "auth", "sync", "run", "nightly", "check"),
+}
+SELDOM = {
+    "look": ("search", "timeline", "engagement", "icp", "context", "research", "backtest"),
+    "write": ("unset", "edit", "stage", "onboarding", "cadence"),
+    "data": (
+        "import",
+        "sources",
+        "unmatched",
+        "claim",
+        "listen",
+        "conflicts",
+        "dupes",
+        "merge",
+        "undo",
+    ),
+    "workflows": ("workflow", "deliver", "outbox", "schedule"),
+    "workspace": ("schema", "doctor"),
+}
+
+
 class Root(TyperGroup):
     """crmctl itself. Its help fits one screen: the options of shell completion are left to the documentation."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Sections of what is used most, then the names of the rest."""
+        width = max(len(name) for names in OFTEN.values() for name in names)
+        for title, names in OFTEN.items():
+            rows = [
+                (name.ljust(width), self.commands[name].get_short_help_str(limit=66))
+                for name in names
+                if name in self.commands
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+        named = {name for names in (*OFTEN.values(), *SELDOM.values()) for name in names}
+        rest = SELDOM | {"other": tuple(name for name in self.commands if name not in named)}
+        rows = [
+            (what.ljust(width), ", ".join(name for name in names if name in self.commands))
+            for what, names in rest.items()
+            if any(name in self.commands for name in names)
+        ]
+        with formatter.section("More"):
+            formatter.write_dl(rows)
 
     def get_params(self, ctx: Any) -> Any:
         found = super().get_params(ctx)
@@ -99,6 +147,7 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         interactions,
         listen,
         map,
+        nightly,
         qualify,
         research,
         review,
@@ -135,6 +184,7 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         insights,
         research,
         workflows,
+        nightly,
         review,
         map,
         qualify,

@@ -312,7 +312,7 @@ def register(app: typer.Typer) -> None:
     """Put these commands into the tree."""
     from crmctl.cli.app import group
 
-    verbs = group("Explain a score, see its past, try other values or weights, set it by hand.")
+    verbs = group("A score: explained, its past, what-if, other weights, by hand.")
     verbs.command("explain")(explain)
     verbs.command("history")(history)
     verbs.command("what-if")(what_if)

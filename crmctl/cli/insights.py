@@ -34,7 +34,7 @@ def insights(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Say what matters about an account now, each sentence with its places and its age.
+    """Say what matters about an account now, with citations.
 
     The sentences are made by rules from the account's files: no model, no network. With --model, and only if
     crmctl.yaml and this machine's settings both allow it, a language model puts them together; contacts without
@@ -93,7 +93,7 @@ def context(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Print a compact pack of an account: for an assistant, or to read before a call.
+    """Print a compact pack of an account, for an assistant or a call.
 
     The weightiest sentences come first, each with an id and its places, as many as fit. What the files say is marked
     as data. For a model, contacts who have not consented (purpose ai or language_model) appear under pseudonyms.

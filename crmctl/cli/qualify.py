@@ -53,7 +53,7 @@ def qualify(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """List how far open deals are qualified; write a deal's review; write down what was learned.
+    """Show how far open deals are qualified, and what to ask next.
 
     Without a deal: open deals with points, gates passed by (missed) and what to ask first. With a deal: its review,
     with what is proven, by what, and whom to ask. With --set: a level and its evidence; the kind of evidence bounds

@@ -51,7 +51,7 @@ def research(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Find out what technologies a company runs, and show the evidence.
+    """Find out what technologies a company runs, with evidence.
 
     Visits the company's own public site and DNS records, slowly and as robots.txt allows, if crmctl.yaml says
     `research: {enabled: true}`. What it shows goes into the profile's own block of the website. With --text nothing

@@ -45,7 +45,7 @@ SELDOM = {
 class Root(TyperGroup):
     """crmctl itself. Its help fits one screen: the options of shell completion are left to the documentation."""
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  click calls it so
         """Sections of what is used most, then the names of the rest."""
         width = max(len(name) for names in OFTEN.values() for name in names)
         for title, names in OFTEN.items():
@@ -151,6 +151,7 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         qualify,
         research,
         review,
+        schedule,
         score,
         setup,
         signals,
@@ -185,6 +186,7 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         research,
         workflows,
         nightly,
+        schedule,
         review,
         map,
         qualify,

@@ -14,10 +14,10 @@ from crmctl.workspace import files, paths, splice, store
 from crmctl.workspace.document import parse
 from crmctl.workspace.records import SOURCES
 
-# Which kind of record each field names; ``people`` is a list of maps with a ``person``.
+# Which kind of record each field names; ``people`` and ``qualification`` are lists of maps with a ``person``.
 SCALARS = {"reports_to": "contact", "deal": "deal", "parent": "account"}
 LISTS = {"with": "contact"}
-_PEOPLE = "people"
+_PEOPLE, _ANSWERS = "people", "qualification"
 
 Moves = Mapping[tuple[str, str], str]
 
@@ -60,6 +60,8 @@ class Rewriting:
                 new = self.many(value)
             elif name == _PEOPLE and isinstance(value, list):
                 new = self._people(value)
+            elif name == _ANSWERS and isinstance(value, list):
+                new = [self._answer(entry) for entry in value]
             if new != value:
                 changed[name] = new
         return changed
@@ -73,6 +75,11 @@ class Rewriting:
             else:
                 found[f" {place}"] = entry
         return list(found.values())
+
+    def _answer(self, entry: Any) -> Any:
+        if not isinstance(entry, Mapping) or "person" not in entry:
+            return entry
+        return {**entry, "person": self.one("contact", entry["person"])}
 
     def record(self, raw: bytes, path: str) -> bytes:
         """A record's file with its references put right; `DamagedFile` if it cannot be read."""

@@ -120,7 +120,8 @@ def test_references_must_lead_somewhere(tree: Path) -> None:
     write(
         tree,
         "accounts/acme/deals/pilot.md",
-        "---\nname: Pilot\nstage: new\npeople:\n- {person: ines}\n- {person: ghost}\n- {person: globex/bo}\n---\n",
+        "---\nname: Pilot\nstage: new\npeople:\n- {person: ines}\n- {person: ghost}\n- {person: globex/bo}\n"
+        "qualification:\n- {component: need, level: 1}\n- {component: budget, level: 2, person: ghost}\n---\n",
     )
     write(
         tree,
@@ -135,6 +136,7 @@ def test_references_must_lead_somewhere(tree: Path) -> None:
     assert found(tree) == [
         ("acme/contacts/ines.md", 3, "reports_to", "reference"),
         ("acme/deals/pilot.md", 6, "people.1", "reference"),
+        ("acme/deals/pilot.md", 10, "qualification.1", "reference"),
         ("acme/interactions/2026.jsonl", 1, "with", "reference"),
         ("acme/tasks/2026-12-01-call-a2b3.md", 4, "owner", "owner"),
         ("acme/tasks/2026-12-01-call-a2b3.md", 5, "deal", "reference"),

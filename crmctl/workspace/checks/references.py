@@ -49,9 +49,11 @@ def circles(edges: Mapping[str, str]) -> list[list[str]]:
 def _people(source: Source, folder: Folder, context: Context) -> Iterator[Problem]:
     record = source.record
     if record.kind == "deal":
-        for number, row in enumerate(record.items("people")):
-            key = (*source.place("people"), number)
-            yield from _person(source, row["person"], key, folder, context)
+        for name in ("people", "qualification"):
+            for number, row in enumerate(record.items(name)):
+                if row.get("person") is not None:
+                    key = (*source.place(name), number)
+                    yield from _person(source, row["person"], key, folder, context)
     for name in PEOPLE.get(record.kind, ()):
         value = record.get(name)
         if isinstance(value, list):

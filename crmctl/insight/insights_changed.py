@@ -12,6 +12,7 @@ from crmctl.insight.provenance import field_source
 from crmctl.workspace import measures
 
 _SHOWN = 3  # sources of a score or a mood that are cited: the weightiest
+_CERTAIN = 0.99
 _PARTS = "health."
 _SCORE = "health.score"
 
@@ -28,6 +29,7 @@ def beginning(found: Material) -> dt.date:
 def standing(found: Material) -> Iterator[Draft]:
     """The health, the contract, the fit and the mood, each in a sentence."""
     yield _health(found)
+    yield from _churn(found)
     yield from _contract(found)
     fit, mood = found.seen["icp"], found.seen["sentiment"]
     if fit["tier"] is not None:
@@ -58,6 +60,32 @@ def _health(found: Material) -> Draft:
             f"Health is {health['score']:.0f} ({str(health['status']).replace('_', ' ')}); {known}"
         )
     return Draft("standing", "standing", "health", text, cites)
+
+
+def _churn(found: Material) -> Iterator[Draft]:
+    """The risk of losing them, where signs raise it; the strongest signs are its evidence."""
+    risk = found.seen["churn"]
+    if risk is None or risk["probability"] is None:
+        return
+    acting = sorted((s for s in risk["signs"] if s["adds"] > 0), key=lambda s: -s["adds"])[:_SHOWN]
+    if not acting:
+        return
+    signs = together([str(sign["name"]).replace("_", " ") for sign in acting])
+    text = (
+        f"A loss within {risk['horizon_days']} days is put at {_odds(risk['probability'])}"
+        f" ({risk['band']}), without any sign at {percent(risk['base'])}: {signs}"
+    )
+    cites = [Cite(sign["source"], sign["as_of"]) for sign in acting]
+    yield Draft("standing", "standing", "churn", text, cites)
+
+
+def _odds(probability: float) -> str:
+    """In percent; nothing that has not happened is certain."""
+    return (
+        f"over {_CERTAIN:.0%}".replace("%", " %")
+        if probability > _CERTAIN
+        else percent(probability)
+    )
 
 
 def _contract(found: Material) -> Iterator[Draft]:

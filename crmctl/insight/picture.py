@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crmctl.insight.churn import CUSTOMERS, assess
 from crmctl.insight.evidence import Evidence, Goal, gather
 from crmctl.insight.facts import by_measure
 from crmctl.insight.health import Health
 from crmctl.insight.icp import fit
+from crmctl.insight.inputs.fact import Facts
 from crmctl.insight.inputs.outcomes import pace
 from crmctl.insight.judging import judged
 from crmctl.insight.qualification import qualify, warnings
@@ -78,7 +80,8 @@ def picture(
     ``root`` is the workspace, in which files that deals cite are looked up; without it there are none.
 
     Keys: ``slug``, ``name``, ``today``, ``profile`` (effective values), ``health`` (`plain_health`),
-    ``usage`` (by measure: day and value, oldest first), ``relationships``, ``icp``, ``opportunities``
+    ``churn`` (`crmctl.insight.churn.Risk`, None for who is no customer), ``usage`` (by measure: day and value,
+    oldest first), ``relationships``, ``icp``, ``opportunities``
     (open deals with qualification and warnings), ``decided`` (won and lost deals), ``competitors``,
     ``risks``, ``buying``, ``expansion``, ``sentiment`` (`crmctl.insight.sentiment.Sentiment`, None without rules),
     ``goals``, ``tasks`` (open), ``conversations`` (latest first).
@@ -98,6 +101,7 @@ def picture(
         "today": today,
         "profile": account.profile.effective(),
         "health": plain_health(health),
+        "churn": _churn(account, evidence, facts, today, weights),
         "usage": {name: _days(days) for name, days in series.items() if name.startswith("usage.")},
         "relationships": _plain(people),
         "icp": _plain(fit(account.profile, weights.icp)),
@@ -120,6 +124,15 @@ def picture(
         ],
         "conversations": conversations(account),
     }
+
+
+def _churn(
+    account: Account, evidence: Evidence, facts: Facts, today: dt.date, weights: Weights
+) -> dict[str, Any] | None:
+    if weights.churn is None or account.profile.text("stage") not in CUSTOMERS:
+        return None
+    risk: dict[str, Any] = _plain(assess(evidence, facts, today, weights.churn))
+    return risk
 
 
 def conversations(account: Account) -> list[dict[str, Any]]:

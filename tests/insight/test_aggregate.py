@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from crmctl.insight.aggregate import aggregate_customer_data
+from crmctl.insight.scoring import plan_scores
 from crmctl.model.errors import DamagedFile, UsageError
-from crmctl.workspace.workspace import NOW
+from crmctl.workspace.workspace import NOW, Workspace
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,9 @@ def test_everything_of_one_customer_as_plain_data(root: Path) -> None:
     assert data["usage"]["usage.active_users"][-1] == {"day": "2026-11-10", "value": 70.0}
     assert [c["type"] for c in data["conversations"]] == ["call", "survey", "ticket"]
     health = data["health_score"]
-    assert (round(health["overall"], 1), health["status"]) == (75.3, "good")
+    scored = plan_scores(Workspace(root), ["acme"]).results["acme"]
+    assert (health["overall"], health["status"]) == (scored.score, scored.status)
+    assert health["status"] == "good"
     assert list(health["factors"]) == ["usage", "support", "relationship", "outcomes"]
     assert health["recommendations"][0]["source"] == "accounts/acme/interactions/2026.jsonl:1"
     assert data["insights"]["competitors"][0]["sources"] == ["accounts/acme/profile.md:9"]

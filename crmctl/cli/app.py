@@ -38,7 +38,7 @@ SELDOM = {
         "undo",
     ),
     "workflows": ("workflow", "deliver", "outbox", "schedule"),
-    "workspace": ("schema", "doctor"),
+    "workspace": ("export", "query", "schema", "doctor"),
 }
 
 
@@ -134,12 +134,16 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
     """
     from crmctl.cli import (
         accounts,
+        alerts,
         auth,
+        cadence,
         check,
         churn,
         contacts,
         deals,
+        deliver,
         doctor,
+        export,
         health,
         icp,
         imports,
@@ -157,8 +161,10 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         signals,
         sync,
         tasks,
+        today,
         unmatched,
         upkeep,
+        workflow,
         workflows,
     )
 
@@ -171,6 +177,7 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         contacts,
         deals,
         tasks,
+        today,
         imports,
         sync,
         auth,
@@ -185,13 +192,18 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         insights,
         research,
         workflows,
+        deliver,
+        workflow,
+        alerts,
         nightly,
         schedule,
+        cadence,
         review,
         map,
         qualify,
         check,
         doctor,
+        export,
     ):
         module.register(app)
     if words is not None:

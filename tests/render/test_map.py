@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -16,8 +17,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from crmctl.insight.citing import Lines
-from crmctl.insight.text_rules import load_rules
-from crmctl.insight.weights import load_weights
+from crmctl.insight.text_rules import TextRules, load_rules
+from crmctl.insight.weights import Weights, load_weights
 from crmctl.model.record import Account, Ranking, Record
 from crmctl.render.account import Seen
 from crmctl.render.map_document import map_context
@@ -178,6 +179,11 @@ def test_the_drawing_follows_the_readers_light_or_dark(samples: Workspace) -> No
     assert "http" not in shown.replace("http://www.w3.org/2000/svg", "")
 
 
+@cache
+def _settings(root: Path) -> tuple[Weights, TextRules]:
+    return load_weights(root), load_rules(root)
+
+
 def imagined(root: Path, contacts: dict[str, dict[str, Any]]) -> View:
     """The map of an account that lies in no file."""
     records = {
@@ -186,9 +192,7 @@ def imagined(root: Path, contacts: dict[str, dict[str, Any]]) -> View:
     }
     path = "accounts/odd/profile.md"
     profile = Record("account", "odd", "odd", path, {"name": "Odd"}, {}, "", Ranking())
-    seen = Seen(
-        Account(profile, records), [], load_weights(root), load_rules(root), Lines(root, "odd")
-    )
+    seen = Seen(Account(profile, records), [], *_settings(root), Lines(root, "odd"))
     return view_of(seen, dt.date(2026, 11, 16), [])
 
 

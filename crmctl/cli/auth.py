@@ -23,7 +23,8 @@ def auth(
     source: Annotated[
         str,
         typer.Argument(
-            help="salesforce, slack, gong, granola, email, supabase, linkedin or language_model."
+            help="salesforce, slack, gong, granola, email, supabase, linkedin, language_model; to send: "
+            "smtp, alerts_slack, target_NAME."
         ),
     ],
     set_: Annotated[
@@ -45,9 +46,10 @@ def auth(
     """
     from crmctl.model.errors import UsageError
     from crmctl.sources.registry import SYSTEMS
+    from crmctl.workflow.channels.machine import settings as ways_out
     from crmctl.workspace.machine import Machine
 
-    if source not in {*SYSTEMS, LANGUAGE_MODEL}:
+    if source not in {*SYSTEMS, LANGUAGE_MODEL} and ways_out(source) is None:
         raise UsageError(f"{source!r} is no source; the sources are {', '.join(SYSTEMS)}")
     current, machine = session(ctx), Machine()
     if forget:
@@ -72,11 +74,15 @@ def auth(
 
 
 def _settings(source: str) -> Sequence[Setting]:
-    """The settings of a source, or of the language model, which is none."""
+    """The settings of a source, of a way out, or of the language model."""
     from crmctl.sources import language_model, registry
+    from crmctl.workflow.channels.machine import settings as ways_out
 
     if source == LANGUAGE_MODEL:
         return language_model.SETTINGS
+    found = ways_out(source)
+    if found is not None:
+        return found
     return registry.SYSTEMS[source].settings
 
 
@@ -116,10 +122,13 @@ def _list(current: Session, source: str, machine: Machine) -> None:
 def _test(current: Session, source: str, machine: Machine) -> None:
     from crmctl.cli.sync import make_network
     from crmctl.sources import language_model, registry
+    from crmctl.workflow.channels import machine as channels
 
     network = make_network(current, current.ws)
     try:
-        if source == LANGUAGE_MODEL:
+        if channels.settings(source) is not None:
+            found = iter([channels.Channels(machine, network).check(source)])
+        elif source == LANGUAGE_MODEL:
             settings = current.ws.config.language_model
             found = iter(language_model.check(machine, settings, network))
         else:

@@ -34,6 +34,11 @@ OPEN = frozenset(
         "ca_file",
         "folder",
         "security",
+        "from",
+        "domains",
+        "kind",
+        "channel",
+        "file",
     }
 )
 _FROM = "_from"  # behind a name: of which earlier value this one is the successor
@@ -204,7 +209,7 @@ class Machine:
         return True
 
 
-_SECRET_ENDS = frozenset({"token", "secret", "password", "key", "assertion"})
+_SECRET_ENDS = frozenset({"token", "secret", "password", "key", "assertion", "hook"})
 
 
 def variable(system: str, name: str) -> str:

@@ -147,7 +147,7 @@ class Dovecot:
         user, group = pwd.getpwnam(name).pw_uid, pwd.getpwnam(name).pw_gid
         for folder in ("run", "state", "mail"):
             (self.home / folder).mkdir()
-        _certificate(self.home)
+        certificate(self.home)
         # All of them now: Dovecot may look at this file once a second only.
         users = (f"{_user(n + 1)}:{{PLAIN}}{PASSWORD}::::::\n" for n in range(MOST_USERS))
         (self.home / "users").write_text("".join(users))
@@ -310,7 +310,8 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def _certificate(home: Path) -> None:
+def certificate(home: Path) -> None:
+    """cert.pem and key.pem of a server on this machine that nobody else trusts."""
     import ipaddress
 
     from cryptography import x509

@@ -15,7 +15,7 @@ from tests.servers.slack_data import BOT, BOT_USER, TEAM, Body, Workspace
 TOKEN = "xoxb-2048-fixture-4096"
 SCOPES = frozenset(
     """channels:read groups:read im:read mpim:read channels:history groups:history im:history
-mpim:history users:read users:read.email team:read channels:join chat:write""".split()
+mpim:history users:read users:read.email team:read channels:join chat:write im:write""".split()
 )
 
 
@@ -103,6 +103,7 @@ class Slack(Workspace, Server):
             "conversations.info": self._conversations_info,
             "conversations.members": self._conversations_members,
             "conversations.join": self._conversations_join,
+            "conversations.open": self._conversations_open,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "users.list": self._users_list,
@@ -182,6 +183,18 @@ class Slack(Workspace, Server):
         channel["is_member"] = True
         return {"channel": channel, **already}
 
+    def _conversations_open(self, arguments: Mapping[str, str]) -> Body:
+        """The direct messages with one person: the same channel each time."""
+        self._need("im:write")
+        user = arguments.get("users", "")
+        if user not in self.users:
+            raise _No("user_not_found")
+        id = f"D{user[1:]}"
+        if id not in self.channels:
+            more = {"is_channel": False, "is_im": True, "is_private": True, "user": user}
+            self.add_channel(id, "", [user], **more)
+        return {"channel": {"id": id}}
+
     def _channel(self, arguments: Mapping[str, str]) -> Body:
         channel = self.channels.get(arguments.get("channel", ""))
         if channel is None or (channel["is_private"] and not channel["is_member"]):
@@ -190,7 +203,8 @@ class Slack(Workspace, Server):
 
     def _readable(self, arguments: Mapping[str, str]) -> str:
         channel = self._channel(arguments)
-        self._need("groups:history" if channel["is_private"] else "channels:history")
+        kind = "groups" if channel["is_private"] else "channels"
+        self._need("im:history" if channel["is_im"] else f"{kind}:history")
         if self.bot and not channel["is_member"]:
             raise _No("not_in_channel")
         return str(channel["id"])
@@ -213,6 +227,8 @@ class Slack(Workspace, Server):
         arguments = {"limit": "100", **arguments}
         page, more = self._cut("conversations.history", arguments, rows, blank=self.blank_first)
         messages = [self.here[id][ts] for ts in page]
+        if arguments.get("include_all_metadata") != "true":
+            messages = [{k: v for k, v in m.items() if k != "metadata"} for m in messages]
         limited = {"is_limited": True} if self.limited else {}
         return {
             "messages": messages,
@@ -277,6 +293,14 @@ class Slack(Workspace, Server):
             raise _No("no_text")
         self.posted.append(dict(arguments))
         bot: Body = {"subtype": "bot_message", "bot_id": BOT, "app_id": "A07CRM0001"}
+        blocks = json.loads(arguments.get("blocks", "[]"))
+        if len(blocks) > 50 or len(arguments.get("blocks", "")) > 40_000:
+            raise _No("invalid_blocks")
+        if arguments.get("metadata"):
+            metadata = json.loads(arguments["metadata"])
+            if set(metadata) != {"event_type", "event_payload"}:
+                raise _No("metadata_must_be_sent_as_json")
+            bot |= {"metadata": metadata}
         ts = self.post(channel["id"], "", arguments["text"], **bot)
         return {"channel": channel["id"], "ts": ts, "message": self.here[channel["id"]][ts]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from crmctl.model.errors import CrmError
 from crmctl.sync.draft import near
-from crmctl.workspace import files, paths, splice, store
+from crmctl.workspace import episodes, files, paths, splice, store
 from crmctl.workspace.document import parse
 from crmctl.workspace.records import SOURCES
 
@@ -92,7 +93,9 @@ class Rewriting:
         return splice.edit(raw, edits, path=path) if edits else raw
 
     def traffic(self, raw: bytes, path: str) -> bytes:
-        """A traffic file with its references put right; CrmError if a line cannot be read."""
+        """A traffic or episodes file with its references put right; CrmError if a line cannot be read."""
+        if path == paths.episodes(self.before):
+            return self._episodes(raw, path)
         events, problems = store.parse_events(raw, path)
         if problems:
             raise CrmError(f"{problems[0]}: mend it first")
@@ -100,6 +103,44 @@ class Rewriting:
         return (
             store.traffic_bytes(lines) if any(map(self.values, (e.data for e in events))) else raw
         )
+
+    def _episodes(self, raw: bytes, path: str) -> bytes:
+        """What workflows did, under the new names; what was handled under both names stays once."""
+        found = episodes.parse(raw, path)
+        keys = {(e.workflow, e.key) for e in found}
+        kept, before = [], episodes.dump(found)
+        for episode in found:
+            key = self._key(episode.key)
+            if key != episode.key:
+                while "@" in key and (episode.workflow, key) in keys:
+                    name, _, number = key.partition("@")
+                    key = f"{name}@{int(number) + 1}"
+                if (episode.workflow, key) in keys:
+                    continue
+                keys.add((episode.workflow, key))
+            episode.key = key
+            known = [
+                self._key(f"{key}/{item}").partition("/")[2] if episode.is_baseline else item
+                for item in episode.known
+            ]
+            episode.known = list(dict.fromkeys(known))
+            kept.append(episode)
+        after = episodes.dump(kept)
+        return raw if after == before or after is None else after
+
+    def _key(self, key: str) -> str:
+        """An episode's key, or a line of what was known, with the new name of the record that it is about."""
+        folder, slash, rest = key.partition("/")
+        found = _NAMED.match(rest)
+        if not slash or folder not in _FOLDERS or found is None:
+            return key
+        name = self.one(_FOLDERS[folder], found[1])
+        # What went to another account stays what it was called here.
+        return key if "/" in name else f"{folder}/{name}{rest[found.end() :]}"
+
+
+_FOLDERS = {"contacts": "contact", "deals": "deal"}
+_NAMED = re.compile(r"([^@=/]+)")
 
 
 def _edits(under: tuple[str, ...], values: Mapping[str, Any]) -> list[splice.Change]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from crmctl.model.errors import ConfigError
 from crmctl.workflow import (
+    actions_cadence,
     actions_documents,
     actions_messages,
     actions_notices,
@@ -131,6 +132,18 @@ ACTIONS = {
         "a message in the workflow's own words to people or to a target",
         actions_notices.notify,
         actions_notices.Notify,
+    ),
+    "start_cadence": Action(
+        "a cadence with a contact: its touches become tasks, one after the other",
+        actions_cadence.start_cadence,
+        actions_cadence.StartCadence,
+        always(_A_TASK),
+    ),
+    "stop_cadence": Action(
+        "the end of what runs of a cadence, its open tasks cancelled",
+        actions_cadence.stop_cadence,
+        actions_cadence.StopCadence,
+        always({"open_tasks": ANYTHING}),
     ),
     "webhook": Action(
         "a call of a webhook that this machine's settings know by its name",

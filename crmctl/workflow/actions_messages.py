@@ -82,6 +82,8 @@ def notice_lines(occasion: Occasion) -> list[str]:
         "",
         f"Why: {occasion.episode.because}",
     ]
+    if occasion.episode.evidence:
+        lines += ["Evidence:", *(f"- {fact}" for fact in occasion.episode.evidence)]
     if occasion.workflow.description:
         lines.append(f"What this is for: {occasion.workflow.description}")
     others = [id for id in occasion.workflow.action_ids if id != occasion.action]

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from crmctl.model.errors import Problem
+from crmctl.workflow import cadence_lint, steps, triggers
 from crmctl.workflow import schedule as schedules
-from crmctl.workflow import steps, triggers
+from crmctl.workflow.cadence import Cadence, CadenceName
 from crmctl.workflow.cycles import cycles
+from crmctl.workflow.doubts import doubts
 from crmctl.workflow.durations import Days
 from crmctl.workflow.expression import Expression
 from crmctl.workflow.owners import OwnerRule
 from crmctl.workflow.stability import Defaults, Margin, Stability
-from crmctl.workflow.vocabulary import check
 from crmctl.workspace import files, yamlio
 from crmctl.workspace.config import Config, load_model
 from crmctl.workspace.source_settings import Strict
 
+if TYPE_CHECKING:
+    from crmctl.model.record import Account
+    from crmctl.workflow.occasion import Done
+    from crmctl.workspace.changes import ChangeSet
+    from crmctl.workspace.episodes import Episode
+    from crmctl.workspace.workspace import Workspace
+
 WORKFLOWS = "workflows.yaml"
 ROOT_KEY = "customer_workflows"
 MAX_WORKFLOWS = 200
+# What an alert may be about.
+ALERTS = ("health", "engagement", "competition", "expansion", "renewal")
 
 WorkflowName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 
@@ -82,6 +93,13 @@ class Workflow(Strict):
         ),
     ] = "stop"
     urgent: Annotated[bool, Field(description="its messages do not wait for the digest")] = False
+    alert: Annotated[
+        str,
+        Field(
+            pattern=f"^({'|'.join(ALERTS)})?$",
+            description="makes its episodes alerts of this kind, which `crmctl alerts` lists",
+        ),
+    ] = ""
     owner: Annotated[
         str | list[OwnerRule],
         Field(description="who gets its tasks, instead of the account's owner: an id, or rules"),
@@ -183,6 +201,17 @@ class Workflow(Strict):
             usual.margin if self.margin is None else self.margin,
         )
 
+    def over(
+        self,
+        _ws: Workspace,
+        _account: Account,
+        _episode: Episode,
+        _values: Mapping[str, object],
+        _changes: ChangeSet,
+    ) -> Done | None:
+        """What there is to do because an episode ends before its steps do; None while it goes on."""
+        return None
+
     @property
     def conditions(self) -> dict[str, Expression]:
         """Every condition it states, by the key it stands under."""
@@ -197,7 +226,7 @@ class Workflow(Strict):
 
 
 _OF_STATES = frozenset(
-    {"holds_for", "clear", "clear_for", "dwell", "cooldown", "margin", "on_clear"}
+    {"holds_for", "clear", "clear_for", "dwell", "cooldown", "margin", "on_clear", "alert"}
 )
 
 
@@ -210,6 +239,14 @@ class Workflows(Strict):
     customer_workflows: Annotated[
         dict[WorkflowName, Workflow],
         Field(default_factory=dict, max_length=MAX_WORKFLOWS, description="workflows by name"),
+    ]
+    cadences: Annotated[
+        dict[CadenceName, Cadence],
+        Field(
+            default_factory=dict,
+            max_length=MAX_WORKFLOWS,
+            description="sequences of touches by name",
+        ),
     ]
 
     @model_validator(mode="after")
@@ -229,37 +266,25 @@ def lint(root: Path, config: Config) -> list[Problem]:
 
     Workflows that start each other for ever are errors, all else are warnings.
     """
-    workflows = load_workflows(root).customer_workflows
-    text = (files.read(root, WORKFLOWS) or b"").decode("utf-8-sig")
-    found = []
+    read = load_workflows(root)
+    workflows = read.customer_workflows
+    lines = yamlio.Lines((files.read(root, WORKFLOWS) or b"").decode("utf-8-sig"))
+    found = [
+        Problem(WORKFLOWS, lines.of(keys), ".".join(map(str, keys)), message, "workflow")
+        for keys, message in cadence_lint.faults(root, read, config)
+    ]
     for name, workflow in workflows.items():
-        for field, message in _doubts(workflow, config):
-            line = yamlio.line_of(text, (ROOT_KEY, name, field))
+        for field, message in doubts(workflow, config, root):
+            line = lines.of((ROOT_KEY, name, field))
             where = f"{ROOT_KEY}.{name}.{field}"
             found.append(Problem(WORKFLOWS, line, where, message, "workflow", "warning"))
     for cycle in cycles(workflows):
-        line = yamlio.line_of(text, (ROOT_KEY, cycle[0]))
+        line = lines.of((ROOT_KEY, cycle[0]))
         where = f"{ROOT_KEY}.{cycle[0]}"
         named = " -> ".join((*cycle, cycle[0]))
         message = f"starts itself again: {named}; add a condition that the action makes false"
         found.append(Problem(WORKFLOWS, line, where, message, "workflow"))
     return found
-
-
-def _doubts(workflow: Workflow, config: Config) -> list[tuple[str, str]]:
-    doubts = []
-    for key, condition in workflow.conditions.items():
-        doubts += [(key, warning) for warning in check(condition)]
-    for step in steps.every(workflow.course):
-        if isinstance(step, steps.Branch):
-            doubts += [("actions", warning) for warning in check(step.condition)]
-    named = workflow.owner if isinstance(workflow.owner, list) else [OwnerRule(to=workflow.owner)]
-    doubts += [
-        ("owner", f"{rule.to} is nobody in the team of crmctl.yaml")
-        for rule in named
-        if rule.to and not rule.is_role and config.member(rule.to) is None
-    ]
-    return doubts
 
 
 def schema() -> dict[str, Any]:

@@ -22,5 +22,10 @@ def days(text: object) -> int:
     return number
 
 
+def said(number: int) -> str:
+    """So many days as they are written."""
+    return f"{number}d"
+
+
 Days = Annotated[int, BeforeValidator(days), Field(json_schema_extra={"pattern": r"^\d{1,4}[dw]$"})]
 """A field that is written as a duration and holds days."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from crmctl.workspace.measures import Measure
     from crmctl.workspace.workspace import Workspace
 
-SATURDAY = 5
-
 
 class NotYet(CrmError):
     """The action cannot be done with what is known now; it is tried again, quietly, on every run."""
@@ -38,13 +36,17 @@ class NotYet(CrmError):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an action did, in words, and what must be written for it."""
+    """What an action did, in words, and what must be written for it.
+
+    ``episodes`` are those of cadences that begin, or, where there is one of the name already, that are over.
+    """
 
     text: str
     path: str = ""
     writes: tuple[FileChange, ...] = ()
     messages: tuple[outbox.Message, ...] = ()
     measures: tuple[Measure, ...] = ()
+    episodes: tuple[Episode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +120,10 @@ class Occasion:
         return self.changes.current(path, files.read(self.ws.root, path))
 
     def due(self, days: int) -> dt.date:
-        """So many days from now, or as the workflow says; a weekend moves to Monday."""
+        """So many days from now, or as the workflow says; a day on which we do not work moves to the next."""
         chosen = self.workflow.due_in_days
         day = self.today + dt.timedelta(days=days if chosen is None else chosen)
-        return day + dt.timedelta(
-            days=max(0, 7 - day.weekday()) if day.weekday() >= SATURDAY else 0
-        )
+        return self.ws.config.calendar.next_working(day)
 
     def made(self, folder: str, id: str = "") -> FileChange | None:
         """What a killed run made for this action (or under another ``id``) and did not record: a change of nothing."""

@@ -8,9 +8,9 @@ nothing closes.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from crmctl.model.text import one_line
@@ -22,6 +22,7 @@ from crmctl.workspace.episodes import CLEARING, PENDING, Episode
 
 if TYPE_CHECKING:
     from crmctl.workflow.definition import Workflow
+    from crmctl.workflow.sights import Sight
 
 # Records of an account in this stage always count as new: everybody there is still to be approached.
 ALWAYS_NEW = "prospect"
@@ -29,29 +30,20 @@ CHANGES = "change"
 ON_SCHEDULE = "at/"
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What the triggers look at in one account.
-
-    ``records`` gives the ids in one of its folders, sorted; ``deals`` a field of each deal by id;
-    ``now`` is local time.
-    """
-
-    values: Mapping[str, object]
-    records: Callable[[str], Sequence[str]]
-    deals: Callable[[str], Mapping[str, str]]
-    today: dt.date
-    now: dt.datetime
-
-
 def look(
-    name: str, workflow: Workflow, history: list[Episode], sight: Sight, *, first: bool
+    name: str,
+    workflow: Workflow,
+    mine: Sequence[Episode],
+    history: list[Episode],
+    sight: Sight,
+    *,
+    first: bool,
 ) -> list[Episode]:
     """The new episodes of one workflow; closes those that are over and notes in ``history`` what to remember.
 
-    ``first`` says that the workflow never looked at this workspace before.
+    ``mine`` are those of ``history`` that are its own; ``first`` says that the workflow never looked at this
+    workspace before.
     """
-    mine = [e for e in history if e.workflow == name]
     match workflow.start:
         case Appearance(event, folder):
             found = _appeared(name, event, folder, mine, sight, first=first)
@@ -89,8 +81,11 @@ def _appeared(
 ) -> list[Episode]:
     """On the first run everything is taken as known, but for those who are still to be approached."""
     seen = {e.key: e for e in mine}
-    fresh = [r for r in sight.records(folder) if f"{folder}/{r}" not in seen]
     baseline = seen.get(folder)
+    always = sight.values.get("stage") == ALWAYS_NEW
+    passed = set(baseline.known) if baseline and not first and not always else frozenset()
+    records = (r for r in sight.records(folder) if r not in passed)
+    fresh = [r for r in records if f"{folder}/{r}" not in seen]
     new: list[Episode] = []
     if sight.values.get("stage") != ALWAYS_NEW:
         if first and baseline is not None:
@@ -154,6 +149,8 @@ def _deals_changed(
             )
         return []
     before = dict(item.partition("=")[::2] for item in known.known)
+    if before == now:
+        return []
     new = []
     for deal, value in now.items():
         old = before.get(deal)
@@ -254,8 +251,13 @@ def _is_over(workflow: Workflow, condition: Expression, sight: Sight) -> bool | 
     """Whether an episode's condition is over with room to spare; None while that is unknown."""
     if workflow.clear_holds is not None:
         return workflow.clear_holds.holds(sight.values, sight.today)
-    truth = relaxed(condition, workflow.stability.margin).holds(sight.values, sight.today)
+    truth = _relaxed(condition, workflow.stability.margin).holds(sight.values, sight.today)
     return None if truth is None else not truth
+
+
+@lru_cache(maxsize=256)
+def _relaxed(condition: Expression, margin: float) -> Expression:
+    return relaxed(condition, margin)
 
 
 def _held(
@@ -295,5 +297,5 @@ def shown(name: str, value: object) -> str:
         text = f"{number:.2f}".rstrip("0").rstrip(".")
         return f"{text}%" if ratio else text
     if isinstance(value, (list, tuple)):
-        return "/".join(one_line(str(item), 40) for item in value)
+        return "/".join(one_line(str(item), 40) for item in value) or "none"
     return one_line(str(value), 80)

@@ -7,20 +7,20 @@ on the next run.
 
 from __future__ import annotations
 
-import datetime as dt
-import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from crmctl.model.errors import CrmError, DamagedFile, Problem
 from crmctl.model.text import one_line
-from crmctl.workflow import opening, outbox, steps, walk
-from crmctl.workflow.occasion import NotYet, Occasion, find, made_id
+from crmctl.workflow import baselines, behind, opening, outbox, steps, walk
+from crmctl.workflow.expression import Expression
+from crmctl.workflow.occasion import Done, NotYet, Occasion, find, made_id
 from crmctl.workflow.owners import LEAST_LOADED, MANAGER
-from crmctl.workflow.triggers import PROFILE
-from crmctl.workspace import episodes, files, measures, paths, store, yamlio
+from crmctl.workflow.sights import Sight, names
+from crmctl.workflow.triggers import Appearance, DealChange
+from crmctl.workspace import episodes, files, measures, paths, store
 from crmctl.workspace.changes import ChangeSet, FileChange
 from crmctl.workspace.episodes import DONE, EVERY, FAILED, SNOOZED, WAITING, Episode, Outcome
 from crmctl.workspace.index import opened
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from crmctl.workspace.config import Member
     from crmctl.workspace.workspace import Workspace
 
-STATE = paths.state("workflows")
 CLOSED = "closed"
 HELD = "held"
 
@@ -80,21 +79,38 @@ class Planner:
         self.workflows = workflows
         self.values = values
         self.insight = insight
+        starts = {name: workflow.start for name, workflow in workflows.items()}
+        self.conditions = {n: s if isinstance(s, Expression) else None for n, s in starts.items()}
         self.plan = RunPlan()
-        self.baselines = _baselines(ws)
+        self.baselines = baselines.read(ws)
         self.measured: list[measures.Measure] = []
         self.workload: Counter[str] | None = None
         self.opened: Counter[str] = Counter()
+        self.now = ws.local_now
+        self.reading = files.Reading(ws.root)
 
-    def account(self, slug: str) -> None:
-        """Everything that is due for one account; one that cannot be read is left alone, whole."""
+    def accounts(self, slugs: Iterable[str]) -> None:
+        """Everything due for these accounts."""
+        with self.reading:
+            for slug in slugs:
+                self._account(slug, ())
+
+    def account(self, slug: str, new: Sequence[Episode] = ()) -> None:
+        """Everything due for one account, and ``new`` episodes."""
+        with self.reading:
+            self._account(slug, new)
+
+    def _account(self, slug: str, new: Sequence[Episode]) -> None:
+        """As `account`; one that cannot be read is left alone, whole."""
         try:
             path = paths.episodes(slug)
-            raw = files.read(self.ws.root, path)
+            raw = self.reading.read(path)
             history = episodes.parse(raw or b"", path)
+            before = episodes.state(history)
             running = [e for e in history if e.closed is None and e.is_state]
             self._trigger(slug, history)
-            due = [e for e in history if self._is_due(e, history)]
+            history += new
+            due = self._due(history, history)
             if due:
                 self._act(self._load(slug, due), history, due)
         except DamagedFile as error:
@@ -107,7 +123,8 @@ class Planner:
             return
         over = [e for e in running if e.closed is not None]
         self.plan.steps += [_step(slug, e, "", Outcome(CLOSED, "over")) for e in over]
-        self.plan.changes.put(path, raw, episodes.dump(history), "what workflows did")
+        if episodes.state(history) != before:
+            self.plan.changes.put(path, raw, episodes.dump(history), "what workflows did")
 
     def note_measures(self) -> None:
         """Puts what the actions measured into today's file."""
@@ -122,10 +139,7 @@ class Planner:
         events = [name for name, workflow in self.workflows.items() if workflow.looks_back]
         kept = self.baselines if alone else {}
         since = kept | {name: self.baselines.get(name, self.ws.today) for name in events}
-        raw = files.read(self.ws.root, STATE)
-        state = {name: {"baseline": since[name]} for name in sorted(since)}
-        new = yamlio.dump_mapping(state).encode() if state else None
-        self.plan.changes.put(STATE, raw, new, "since when workflows look")
+        self.plan.changes.add(baselines.write(self.ws, since))
 
     def _todo(self, episode: Episode) -> list[steps.Do]:
         """The actions of an episode that are to be done now, in their order."""
@@ -138,46 +152,71 @@ class Planner:
             if not episode.did(step.id)
         ]
 
-    def _is_due(self, episode: Episode, history: list[Episode]) -> bool:
+    def _due(self, among: Sequence[Episode], history: list[Episode]) -> list[Episode]:
+        """The episodes in which something is left to do."""
+        quiet = self._snoozed(history)
+        return [e for e in among if not quiet & {e.workflow, EVERY} and self._goes_on(e)]
+
+    def _goes_on(self, episode: Episode) -> bool:
         workflow = self.workflows.get(episode.workflow)
-        if workflow is None or episode.is_note or self._is_snoozed(episode.workflow, history):
+        if workflow is None or episode.is_note:
             return False
         if episode.closed is not None and not _goes_on(episode, workflow):
             return False
         return not walk.is_done(workflow.course, episode)
 
-    def _is_snoozed(self, workflow: str, history: list[Episode]) -> bool:
-        """Whether people want to hear nothing of a workflow in this account for now."""
-        return any(
-            e.key == SNOOZED
-            and e.workflow in (workflow, EVERY)
-            and (e.closed is None or e.closed > self.ws.today)
+    def _snoozed(self, history: list[Episode]) -> set[str]:
+        """The workflows of which people want to hear nothing in this account for now."""
+        return {
+            e.workflow
             for e in history
-        )
+            if e.key == SNOOZED and (e.closed is None or e.closed > self.ws.today)
+        }
 
     def _trigger(self, slug: str, history: list[Episode]) -> None:
-        sight = opening.Sight(
-            self.values(slug),
-            lambda folder: _names(self.ws, slug, folder),
-            lambda name: self._deals(slug, name),
-            self.ws.today,
-            self.ws.local_now,
-        )
-        for name, workflow in self.workflows.items():
-            if self._is_snoozed(name, history):
+        sight = Sight(self.insight, slug, self.values(slug), self.now)
+        quiet = self._snoozed(history)
+        if EVERY in quiet:
+            return
+        known: dict[str, list[Episode]] = {}
+        for episode in history:
+            known.setdefault(episode.workflow, []).append(episode)
+        for name, condition in self.conditions.items():
+            mine = known.get(name, ())
+            # Nearly all conditions do not hold, and of these nothing is remembered: done with them.
+            if condition and not mine and condition.holds(sight.values, sight.today) is not True:
                 continue
-            new = opening.look(name, workflow, history, sight, first=name not in self.baselines)
-            history += self._within_limits(name, workflow, new)
+            if name in quiet:
+                continue
+            workflow = self.workflows[name]
+            first, limited = name not in self.baselines, workflow.limits.per_run is not None
+            notes = [replace(e, known=[*e.known]) for e in mine if limited and e.is_note]
+            new = opening.look(name, workflow, mine, history, sight, first=first)
+            kept = self._within_limits(slug, name, new) if new else []
+            if len(kept) < len(new) and not isinstance(workflow.start, Appearance):
+                # As if it had not looked: how long something held, and what has changed, counts tomorrow too.
+                history[:] = [e for e in history if e.workflow != name or not e.is_note]
+                history += notes
+            history += kept
 
-    def _within_limits(self, name: str, workflow: Workflow, new: list[Episode]) -> list[Episode]:
-        """What may begin in this run; the rest is found again by the next."""
+    def _within_limits(self, slug: str, name: str, new: list[Episode]) -> list[Episode]:
+        """What may begin in this run, an alert with its evidence; the rest is found again by the next.
+
+        Deals of one account that changed at the same time begin together.
+        """
+        workflow = self.workflows[name]
         most = workflow.limits.per_run
-        kept = []
+        kept: list[Episode] = []
         for episode in new:
             if not episode.is_note and episode.closed is None:
                 self.opened[name] += 1
-                if most is not None and self.opened[name] > most:
+                together = kept and isinstance(workflow.start, DealChange)
+                if most is not None and self.opened[name] > most and not together:
                     continue
+                if workflow.alert:
+                    episode.evidence = behind.evidence(
+                        self.insight, slug, workflow, self.values(slug)
+                    )
             kept.append(episode)
         return kept
 
@@ -188,14 +227,6 @@ class Planner:
             if most is not None and self.opened[name] > most:
                 text = f"{self.opened[name] - most} more wait: the limit is {most} a run"
                 self.plan.steps.append(Step("", name, "", "", HELD, text, "", ""))
-
-    def _deals(self, slug: str, name: str) -> dict[str, str]:
-        """One field of each deal of an account that can be read and was not deleted."""
-        reader = store.Reader(self.ws.root, self.ws.ranking, fast=True)
-        account = reader.account(slug, only=frozenset({"deals"}))
-        if account is None:
-            return {}
-        return {id: deal.text(name) for id, deal in account.deals.items() if not deal.deleted}
 
     def _load(self, slug: str, due: list[Episode]) -> Account:
         """The account without what a killed run made for the actions to come: they take it up again."""
@@ -217,26 +248,36 @@ class Planner:
         return [
             f"{folder}/{name}"
             for folder, found in read.items()
-            for name in _names(self.ws, account.slug, folder)
+            for name in names(self.ws, account.slug, folder)
             if name not in found
         ]
 
     def _act(self, account: Account, history: list[Episode], due: list[Episode]) -> None:
         unreadable = self._subjects(account)
-        for episode in sorted(due, key=lambda e: (e.opened, e.workflow, e.key)):
+        waiting = sorted(due, key=lambda e: (e.opened, e.workflow, e.key))
+        while waiting:
+            episode = waiting.pop(0)
             if "/".join(episode.subject) in unreadable:
                 if not episode.actions:
                     history.remove(episode)
                 continue
-            if _is_gone(account, episode):
-                episode.closed = self.ws.today
-                continue
             workflow = self.workflows[episode.workflow]
             sight = self.values(account.slug)
+            over = workflow.over(self.ws, account, episode, sight, self.plan.changes)
+            if over is not None:
+                self._take(account, history, over)
+                outcome = Outcome(CLOSED, over.text)
+                self.plan.steps.append(_step(account.slug, episode, "", outcome))
+            elif _is_gone(account, episode):
+                episode.closed = self.ws.today
+            if episode.closed is not None and not _goes_on(episode, workflow):
+                continue
+            known = len(history)
             for step in walk.walk(workflow.course, episode, sight, self.ws.today):
                 self._do(account, history, episode, step)
             if not episode.is_state and walk.is_done(workflow.course, episode):
                 episode.closed = self.ws.today
+            waiting += self._due(history[known:], history)
 
     def _do(
         self, account: Account, history: list[Episode], episode: Episode, step: steps.Do
@@ -266,14 +307,23 @@ class Planner:
             outcome = Outcome(FAILED, one_line(str(error), 300))
         else:
             outcome = Outcome(DONE, one_line(done.text, 300), done.path)
-            for write in done.writes:
-                self.plan.changes.add(write)
-                self._reread(account, write)
-            self.plan.messages += done.messages
-            self.measured += done.measures
+            self._take(account, history, done)
         episode.actions[action] = outcome
         if outcome != before or outcome.state == FAILED:
             self.plan.steps.append(_step(account.slug, episode, action, outcome))
+
+    def _take(self, account: Account, history: list[Episode], done: Done) -> None:
+        for write in done.writes:
+            self.plan.changes.add(write)
+            self._reread(account, write)
+        self.plan.messages += done.messages
+        self.measured += done.measures
+        for new in done.episodes:
+            old = next((e for e in history if (e.workflow, e.key) == (new.workflow, new.key)), None)
+            if old is None:
+                history.append(new)
+            else:
+                old.closed, old.because = new.closed, new.because
 
     def _reread(self, account: Account, write: FileChange) -> None:
         """Later actions of the run see what earlier ones made."""
@@ -346,29 +396,3 @@ def _is_gone(account: Account, episode: Episode) -> bool:
         return False
     found = find(account, folder, identity)
     return found is None or found.deleted or found.get("left") is not None
-
-
-def _names(ws: Workspace, slug: str, folder: str) -> list[str]:
-    """The ids of the records in one folder of an account, sorted, without reading them."""
-    if folder == PROFILE:
-        return ["profile"]
-    try:
-        names = os.listdir(ws.root / paths.ACCOUNTS / slug / folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    ids = [name.removesuffix(".md") for name in names if name.endswith(".md")]
-    return sorted(identity for identity in ids if paths.is_slug(identity))
-
-
-def _baselines(ws: Workspace) -> dict[str, dt.date]:
-    """Since when each event workflow looks; `DamagedFile` if the file is not as crmctl wrote it."""
-    raw = files.read(ws.root, STATE)
-    data = yamlio.load((raw or b"").decode("utf-8", "replace"), path=STATE) or {}
-    found: dict[str, dt.date] = {}
-    for name, entry in data.items() if isinstance(data, dict) else [("", data)]:
-        since = entry.get("baseline") if isinstance(entry, dict) else None
-        if not isinstance(since, dt.date):
-            message = "needs a baseline, a date; take the file of the last commit"
-            raise DamagedFile([Problem(STATE, 0, str(name), message, "state")])
-        found[str(name)] = since
-    return found

@@ -54,6 +54,7 @@ def _day(year: int, month: int, day: int) -> dt.date:
     return dt.date(year, month, min(day or length, length))
 
 
+@lru_cache(maxsize=256)
 def _cron(text: str, now: dt.datetime) -> dt.date | None:
     from cronsim import CronSim
 

@@ -43,11 +43,11 @@ GRAMMAR = r"""
     | STRING -> string
 
 OPERATOR: "<=" | ">=" | "==" | "!=" | "<" | ">" | "within" | "contains"
-DATE.3: /\d{4}-\d{2}-\d{2}/
-MONEY.3: /-?\d+(\.\d+)?[km]? ?(?!AND|NOT)[A-Z]{3}(?!\w)/
-PERCENT.2: /-?\d+(\.\d+)?%/
-DURATION.2: /\d+[dw](?!\w)/
-NUMBER.1: /-?\d+(\.\d+)?/
+DATE.3: /[0-9]{4}-[0-9]{2}-[0-9]{2}/
+MONEY.3: /-?[0-9]+(\.[0-9]+)?[km]? ?(?!AND|NOT)[A-Z]{3}(?!\w)/
+PERCENT.2: /-?[0-9]+(\.[0-9]+)?%/
+DURATION.2: /[0-9]+[dw](?!\w)/
+NUMBER.1: /-?[0-9]+(\.[0-9]+)?/
 STRING: /"[^"\n]*"/ | /'[^'\n]*'/
 WORD: /[^\W\d]\w*([.-]\w+)*/
 %ignore /[ \t\n]+/

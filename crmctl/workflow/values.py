@@ -2,52 +2,76 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from crmctl.insight import scoring
-from crmctl.insight.facts import by_measure
 from crmctl.insight.weights import load_weights
 from crmctl.model.errors import CrmError
 from crmctl.model.schema import FIELDS
+from crmctl.workflow import installed
 from crmctl.workflow.briefing import briefing
+from crmctl.workflow.cadence import PREFIX
 from crmctl.workflow.measured import asked as asked_of
 from crmctl.workflow.measured import measure_of
-from crmctl.workflow.syntax import MAX_PAST_DAYS
+from crmctl.workflow.parts import NO_TASKS, SIZE, Part, Tasks, tasks
+from crmctl.workflow.said import KINDS, PACE
 from crmctl.workflow.vocabulary import COUNTS, HEALTH, INPUTS, OWN, USAGE
-from crmctl.workspace import measures, store
-from crmctl.workspace.index import opened
+from crmctl.workspace import catalog, measures, store
+from crmctl.workspace.index import opened, plain
 
 if TYPE_CHECKING:
-    from crmctl.insight.health import Health
+    from crmctl.insight.standing import Standing
     from crmctl.insight.weights import Weights
     from crmctl.model.record import Account, Record
     from crmctl.workspace.workspace import Workspace
 
 Values = Callable[[str], Mapping[str, object]]
 
-_HEALTH = frozenset(term.name for term in HEALTH)
-_INPUTS = frozenset(term.name for term in INPUTS)
+_SCORED: dict[str, object] = dict.fromkeys(term.name for term in (*HEALTH, *INPUTS))
 _COUNTS = frozenset(term.name for term in COUNTS)
+_TASKS = frozenset(("open_tasks", "overdue_tasks"))
 _COUNTED = frozenset(("contacts", "deals", "tasks"))
 
 
 class Insight:
-    """Values and descriptions of accounts. Each source is read when it is first needed, for all ``slugs``."""
+    """Values and descriptions of accounts. Each source is read when it is first needed, part by part."""
 
     def __init__(self, ws: Workspace, slugs: Iterable[str]) -> None:
         self.ws = ws
-        self.slugs = list(slugs)
+        self.slugs = sorted(slugs)
         self._usage: dict[str, dict[str, tuple[str, str]]] = {}
+        self._part = Part(ws, [], lambda: self.weights)
+        self._latest: AccountValues | None = None
 
     def values(self, slug: str) -> Mapping[str, object]:
         """The values of one account by name; CrmError if its profile cannot be read."""
-        if slug not in self.profiles:
+        if slug not in self.readable:
             raise CrmError(f"accounts/{slug}: has no profile that can be read; see `crmctl check`")
-        return AccountValues(self, slug)
+        return self.account(slug)
+
+    def only(self, slugs: Sequence[str]) -> None:
+        """Turn to these accounts alone."""
+        if len(slugs) < len(self.slugs):
+            self.slugs = list(slugs)
+            self._part = Part(self.ws, [], lambda: self.weights)
+
+    def account(self, slug: str) -> AccountValues:
+        """The values of an account that has a profile."""
+        if self._latest is None or self._latest.slug != slug:
+            self._latest = AccountValues(self, slug)
+        return self._latest
+
+    def part(self, slug: str) -> Part:
+        """What is read together with this account. Whoever takes the accounts in order reads each part once."""
+        if slug not in self._part.members:
+            place = bisect_left(self.slugs, slug) // SIZE * SIZE
+            near = self.slugs[place : place + SIZE]
+            self._part = Part(self.ws, near if slug in near else [slug], lambda: self.weights)
+        return self._part
 
     def describe(self, account: Account) -> Mapping[str, Any]:
         """What a document may say of an account, as plain data."""
@@ -59,29 +83,32 @@ class Insight:
         return load_weights(self.ws.root)
 
     @cached_property
+    def readable(self) -> frozenset[str]:
+        """The accounts whose profile can be read."""
+        with opened(self.ws.root, self.ws.state_dir) as index:
+            return frozenset(slug for slug, problem in index.profiles(()) if problem is None)
+
+    @property
     def profiles(self) -> dict[str, dict[str, Any]]:
         """The values that hold in each profile that can be read, as JSON knows them."""
         with opened(self.ws.root, self.ws.state_dir) as index:
-            read = {slug for slug, problem in index.profiles(()) if problem is None}
-            documents = index.documents()
-        return {slug: documents[slug] for slug in read}
+            return index.documents(sorted(self.readable))
 
     @cached_property
-    def health(self) -> Mapping[str, Health]:
-        """The health of each account, as `crmctl score` would compute it now."""
-        return scoring.plan_scores(self.ws, self.slugs).results
+    def tasks(self) -> Mapping[str, Tasks]:
+        """How many open tasks each account has."""
+        return tasks(self.ws, self.slugs)
 
     @cached_property
-    def series(self) -> Callable[[str], dict[str, list[tuple[int, float]]]]:
-        """Gives the measures of an account's past by name, as (day, value), oldest first."""
-        since = self.ws.today - dt.timedelta(days=2 * MAX_PAST_DAYS)
+    def touches(self) -> Counter[tuple[str, str]]:
+        """How many open tasks of cadences fall on a person's day, by (owner, day); actions count up what they add."""
         with opened(self.ws.root, self.ws.state_dir) as index:
-            measures.refresh(index)
-            if len(self.slugs) < scoring.MANY:
-                every = {slug: measures.series(index, slug, since) for slug in self.slugs}
-            else:
-                every = measures.all_series(index, since)
-        return lambda slug: by_measure(every.get(slug, ()))
+            rows = catalog.records(index, "task")
+        return Counter(
+            (str(row.get("owner") or ""), str(row.get("due")))
+            for row in rows
+            if row.get("status") == "open" and str(row.get("workflow")).startswith(PREFIX)
+        )
 
     def usage(self, name: str) -> Mapping[str, tuple[str, str]]:
         """The newest (day, value) of one usage measure by account."""
@@ -98,75 +125,102 @@ class AccountValues(Mapping[str, object]):
     def __init__(self, insight: Insight, slug: str) -> None:
         self.insight = insight
         self.slug = slug
+        self.part = insight.part(slug)
+        self._known: dict[str, object] = {}
 
     def __getitem__(self, name: str) -> object:
-        if name in _HEALTH or name in _INPUTS:
-            return self._scored(name)
+        try:
+            return self._known[name]
+        except KeyError:
+            found = self._known[name] = self._find(name)
+            return found
+
+    def get(self, name: str, _default: object = None) -> object:
+        """As ``[]``: what nobody knows is None."""
+        try:
+            return self._known[name]
+        except KeyError:
+            return self[name]
+
+    def _find(self, name: str) -> object:
+        if name in _SCORED:
+            self._known |= self._scored()
+            return self._known[name]
         if name in _COUNTS:
-            return self.counts.get(name)
+            return self._counted(name)
+        if name in KINDS or name in PACE:
+            return self.part.said.value(self.slug, name)
         if name.endswith(")"):
             return self._past(name)
         if name.startswith(USAGE):
             found = self.insight.usage(name).get(self.slug)
             return None if found is None else Decimal(found[1])
-        value = self.insight.profiles[self.slug].get(name.removeprefix(OWN))
+        if "." in name and not name.startswith(OWN):
+            brought = installed.find(name)
+            return None if brought is None else installed.ask(brought, self._plain())
+        value = self.part.profiles[self.slug].get(name.removeprefix(OWN))
         field = FIELDS["account"].get(name)
         return value if field is None or value is None else field.check(value)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.insight.profiles[self.slug])
+        return iter(self.part.profiles[self.slug])
 
     def __len__(self) -> int:
-        return len(self.insight.profiles[self.slug])
-
-    @cached_property
-    def series(self) -> dict[str, list[tuple[int, float]]]:
-        """What was measured of this account, by measure."""
-        return self.insight.series(self.slug)
+        return len(self.part.profiles[self.slug])
 
     def _past(self, name: str) -> float | None:
         """The value of a `crmctl.workflow.syntax.Past` by its name."""
         asked, _, days = name.removesuffix("d)").partition("(")
         measure, _, method = asked.rpartition(".")
         real = measure_of(measure)
-        rows = self.series.get(real, [])
+        rows = self.part.past(self.slug, real)
         return asked_of(rows, real, method, int(days), self.insight.ws.today)
 
     @cached_property
-    def counts(self) -> Mapping[str, int]:
-        """How many contacts, deals and tasks of each sort there are."""
+    def _account(self) -> Account | None:
+        """The profile, contacts, deals and tasks."""
         reader = store.Reader(self.insight.ws.root, self.insight.ws.ranking, fast=True)
-        account = reader.account(self.slug, only=_COUNTED)
-        if account is None:
-            return {}
-        here = [c for c in account.contacts.values() if c.get("left") is None and not c.deleted]
-        tasks = [t for t in account.tasks.values() if t.text("status") == "open"]
-        return {
-            "contacts": len(here),
-            "champions": sum("champion" in c.items("roles") for c in here),
-            "decision_makers": sum("decision_maker" in c.items("roles") for c in here),
-            "open_deals": sum(d.text("status") in ("", "open") for d in account.deals.values()),
-            "open_tasks": len(tasks),
-            "overdue_tasks": sum(_is_overdue(task, self.insight.ws.today) for task in tasks),
+        return reader.account(self.slug, only=_COUNTED)
+
+    def _plain(self) -> dict[str, Any]:
+        """The account as packages of others see it: copies of plain values."""
+        account = self._account
+        data: dict[str, Any] = {
+            "slug": self.slug,
+            "today": self.insight.ws.today,
+            "profile": plain(self.part.profiles[self.slug]),
         }
+        for name in _COUNTED:
+            records: Mapping[str, Record] = getattr(account, name) if account is not None else {}
+            data[name] = [
+                {"id": record.id, **plain(record.effective())}
+                for record in records.values()
+                if not record.deleted
+            ]
+        return data
 
-    def _scored(self, name: str) -> object:
-        health = self.insight.health.get(self.slug)
-        if health is None:
-            return None
-        match name:
-            case "health_score":
-                return health.score
-            case "health_status":
-                return health.status
-            case "health_coverage":
-                return health.coverage
-            case "last_interaction":
-                found = (i.as_of for i in health.inputs() if i.name == "days_since_contact")
-                return next(found, None)
-        return health.value(name)
+    @cached_property
+    def standing(self) -> Standing | None:
+        """How the account stands, by its scoring."""
+        return self.part.health.standing(self.slug)
 
+    def _counted(self, name: str) -> int | None:
+        if name in _TASKS:
+            found = self.insight.tasks.get(self.slug, NO_TASKS)
+            return found.open if name == "open_tasks" else found.overdue
+        return None if self.standing is None else self.standing.counts.get(name)
 
-def _is_overdue(task: Record, today: dt.date) -> bool:
-    due = task.date("due")
-    return due is not None and due < today
+    def _scored(self) -> dict[str, object]:
+        """All that a scoring tells: one question for many names."""
+        found = self.standing
+        if found is None:
+            return _SCORED
+        return {
+            **_SCORED,
+            **found.inputs,
+            "health_score": found.score,
+            "health_status": found.status,
+            "health_coverage": found.coverage,
+            "shut_gates": found.gates,
+            "last_interaction": found.last_heard,
+        }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from crmctl.model.schema import ACCOUNT
+from crmctl.model.schema import ACCOUNT, HEALTH_GATES
+from crmctl.workflow import installed
 from crmctl.workflow.expression import Expression
 from crmctl.workflow.measured import SCORES
 from crmctl.workflow.syntax import (
@@ -44,6 +45,9 @@ HEALTH = (
     Term("health_status", "text", "the status of that health, such as at_risk"),
     Term("health_coverage", "ratio", "how much of the health score stands on evidence"),
     Term("last_interaction", "date", "when we last heard from them"),
+    Term(
+        "shut_gates", "list", "what overrules the score: " + ", ".join(HEALTH_GATES), HEALTH_GATES
+    ),
 )
 # What the health score is made of; `weights.yaml` says how each is measured.
 INPUTS = (
@@ -87,6 +91,17 @@ COUNTS = (
     Term("open_tasks", "number", "tasks that are open"),
     Term("overdue_tasks", "number", "open tasks whose due date has passed"),
 )
+# Said in its conversations, and how often there are any, against what is usual for the account itself.
+SAID = (
+    Term("contact_rhythm", "number", "their silence, in usual gaps: 3 is three times as long"),
+    Term("usual_gap", "days", "days that usually pass until we hear from them again"),
+    Term("conversation_growth", "ratio", "conversations of 30 days against what is usual for them"),
+    Term("competitors_named", "number", "competitors that they named lately"),
+    Term("days_since_competitor", "days", "days since they last named a competitor"),
+    Term("buying_said", "ratio", "the strongest sign in their words that they want to buy"),
+    Term("expansion_said", "ratio", "the strongest sign in their words that they want more"),
+    Term("risk_said", "ratio", "the strongest sign of a risk in their words"),
+)
 # Amounts in the account's currency.
 MONEY = frozenset({"arr", "mrr", "annual_revenue", "value_realised"})
 _FIELD_KINDS = {
@@ -125,7 +140,7 @@ def terms() -> dict[str, Term]:
     Beside them there are ``usage.<metric>``, the newest value of a usage measure, and ``field.<name>``,
     a field of the team's own in the profile.
     """
-    found = {term.name: term for term in (*HEALTH, *INPUTS, *COUNTS)}
+    found = {term.name: term for term in (*HEALTH, *INPUTS, *COUNTS, *SAID)}
     for field in ACCOUNT:
         if field.kind != "map":
             kind = "list" if field.many else _FIELD_KINDS.get(field.kind, "text")
@@ -176,6 +191,9 @@ def _term(name: Name) -> Term:
             return Term(name.name, kind, "")
     if name.name in known:
         return known[name.name]
+    brought = installed.find(name.name)
+    if brought is not None:
+        return Term(brought.name, brought.kind, brought.doc)
     hint = suggestion(name.name, known)
     hint = (
         hint or f"; a field of your own is written {OWN}{name.name.split('.')[0]}, text in quotes"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from crmctl.workspace.index import RACY_NS, account_folders
+from crmctl.workspace.index import RACY_NS, account_folders, stat_key
 
 if TYPE_CHECKING:
     from crmctl.workspace.index import Index, Key
@@ -21,6 +21,24 @@ def records(index: Index, kind: str) -> list[dict[str, Any]]:
 
     A file that cannot be read is left out here; `crmctl check` names it.
     """
+    refresh(index, kind)
+    query = "SELECT account, path, json FROM file WHERE kind = ? AND json IS NOT NULL ORDER BY path"
+    return [
+        {"account": account, "id": path.rsplit("/", 1)[1][:-3], "path": path, **json.loads(text)}
+        for account, path, text in index.db.execute(query, (kind,))
+    ]
+
+
+def each(index: Index, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """As `records`, one after the other, without holding them all: the account and the values."""
+    refresh(index, kind)
+    query = "SELECT account, json FROM file WHERE kind = ? AND json IS NOT NULL"
+    for account, text in index.db.execute(query, (kind,)):
+        yield account, json.loads(text)
+
+
+def refresh(index: Index, kind: str) -> None:
+    """Read anew what is stale of one kind."""
     index.check_config()
     known = {
         row[0]: row[1:]
@@ -46,10 +64,35 @@ def records(index: Index, kind: str) -> list[dict[str, Any]]:
             index.db.executemany(
                 "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
-    query = "SELECT account, path, json FROM file WHERE kind = ? AND json IS NOT NULL ORDER BY path"
+
+
+def chosen(index: Index, kind: str, places: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """As `records`, of these (account, path) alone; what is not there or cannot be read is left out."""
+    index.check_config()
+    started = time.time_ns()
+    stale: list[tuple[str, str, Key]] = []
+    paths = []
+    for account, path in places:
+        key = stat_key(f"{index.root}/{path}")
+        if key is None:
+            continue
+        paths.append(path)
+        row = index.db.execute(
+            "SELECT mtime, ctime, size, inode, cached FROM file WHERE path = ?", (path,)
+        ).fetchone()
+        if row is None or row[:4] != key or key[1] + RACY_NS >= row[4]:
+            stale.append((account, path, key))
+    if stale:
+        rows = _read(index, kind, stale, started)
+        with index.transaction():
+            index.db.executemany(
+                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            )
+    query = "SELECT account, path, json FROM file WHERE json IS NOT NULL AND path = ?"
+    found = [row for path in sorted(paths) for row in index.db.execute(query, (path,))]
     return [
         {"account": account, "id": path.rsplit("/", 1)[1][:-3], "path": path, **json.loads(text)}
-        for account, path, text in index.db.execute(query, (kind,))
+        for account, path, text in found
     ]
 
 

@@ -11,12 +11,16 @@ from crmctl.model.errors import ConfigError, DamagedFile, Problem
 from crmctl.model.record import DEFAULT_RANKING, Ranking
 from crmctl.model.schema import FIELDS
 from crmctl.workspace import files, yamlio
+from crmctl.workspace.calendar_rules import Calendar
+from crmctl.workspace.nightly_settings import Nightly
+from crmctl.workspace.notification_settings import Notifications
 from crmctl.workspace.source_settings import Sources, Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 CONFIG = "crmctl.yaml"
+MOST_PROBLEMS = 200  # that are told of one file
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -170,8 +174,17 @@ class Config(Strict):
     guards: Guards = Guards()
     sources: Annotated[Sources, Field(description="how each system is read")] = Sources()
     upkeep: Upkeep = Upkeep()
+    calendar: Annotated[
+        Calendar, Field(description="our working days, and when nobody is to be approached")
+    ] = Calendar()
+    nightly: Annotated[
+        Nightly, Field(description="what `crmctl nightly` does, and on which days")
+    ] = Nightly()
     research: Research = Research()
     language_model: LanguageModel = LanguageModel()
+    notifications: Annotated[
+        Notifications, Field(description="how we are told of what workflows find")
+    ] = Notifications()
 
     @field_validator("timezone")
     @classmethod
@@ -180,7 +193,7 @@ class Config(Strict):
 
         try:
             ZoneInfo(value)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise ValueError("is no time zone; write one such as Europe/Berlin") from None
         return value
 
@@ -200,6 +213,13 @@ class Config(Strict):
         if len(ids) != len(set(ids)):
             raise ValueError("two members have the same id")
         return value
+
+    @model_validator(mode="after")
+    def _told_are_members(self) -> Self:
+        strangers = self.notifications.members.keys() - {member.id for member in self.team}
+        if strangers:
+            raise ValueError(f"notifications.members: {min(strangers)} is no id of the team")
+        return self
 
     def rank(self) -> Ranking:
         """Whom to believe, in the form the records use."""
@@ -250,10 +270,15 @@ def examine(raw: bytes, path: str, model: type[T]) -> tuple[T | None, list[Probl
         return model.model_validate({} if data is None else data), []
     except ValidationError as error:
         details = error.errors(include_input=True, include_url=False)
-        return None, [_problem(detail, text, path) for detail in details]
+        lines = yamlio.Lines(text)
+        problems = [_problem(detail, lines, path) for detail in details[:MOST_PROBLEMS]]
+        if len(details) > MOST_PROBLEMS:
+            more = f"has {len(details) - MOST_PROBLEMS} more mistakes; mend these first"
+            problems.append(Problem(path, 0, "", more, "value"))
+        return None, problems
 
 
-def _problem(detail: ErrorDetails, text: str, path: str) -> Problem:
+def _problem(detail: ErrorDetails, lines: yamlio.Lines, path: str) -> Problem:
     keys = detail["loc"]
     field = ".".join(map(str, keys))
     message = detail["msg"].removeprefix("Value error, ")
@@ -261,7 +286,7 @@ def _problem(detail: ErrorDetails, text: str, path: str) -> Problem:
         message = "is not a known setting"
     elif not isinstance(detail.get("input"), (dict, list)):
         message = f"{message[:1].lower()}{message[1:]}, found {str(detail.get('input'))[:60]!r}"
-    line = yamlio.line_of(text, keys) or yamlio.line_of(text, keys[:-1])
+    line = lines.of(keys) or lines.of(keys[:-1])
     return Problem(path, line, field, message, "value")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +23,7 @@ BASELINES = SUBJECTS | {"account", "change"}
 PENDING, CLEARING, SNOOZED = "pending", "clearing", "snooze"
 NOTES = BASELINES | {PENDING, CLEARING, SNOOZED}
 EVERY = "*"  # the workflow of a note that holds for all of them
-_DATES = ("opened", "closed")
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,9 @@ class Episode:
     the times a condition held. A `NOTES` key is no occasion but something to remember: what was known when the
     workflow last looked (``known``: ids, or ``id=value``), since when a condition holds or is over, or until when
     (``closed``) people want to hear nothing.
+
+    ``evidence`` are the facts behind an alert, each ending with the file and line it stands on; ``seen`` says who
+    (``by``) took note of it ``on`` which day, with what ``note``.
     """
 
     workflow: str
@@ -64,6 +68,8 @@ class Episode:
     because: str = ""
     actions: dict[str, Outcome] = field(default_factory=dict)
     known: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_baseline(self) -> bool:
@@ -93,19 +99,44 @@ class Episode:
 
 def parse(raw: bytes, path: str) -> list[Episode]:
     """The episodes of one account; `DamagedFile` names every line that cannot be read."""
+    lines = raw.split(b"\n")
+    with suppress(*_UNREADABLE):
+        return _at_once([line for line in lines if line.strip()])
     episodes: list[Episode] = []
     problems: list[Problem] = []
-    for number, line in enumerate(raw.split(b"\n"), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             episodes.append(_episode(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except _UNREADABLE as error:
             message = f"is no episode ({type(error).__name__}: {str(error)[:80]}); take the line of the last commit"
             problems.append(Problem(path, number, "", message, "episode"))
     if problems:
         raise DamagedFile(problems)
     return episodes
+
+
+def _at_once(lines: list[bytes]) -> list[Episode]:
+    """Episodes of lines that are all as they should be."""
+    found = json.loads(b"[%b]" % b",".join(lines))
+    if len(found) != len(lines):
+        raise ValueError("a line is no episode of its own")
+    return [_episode(data) for data in found]
+
+
+def state(episodes: Iterable[Episode]) -> list[tuple[object, ...]]:
+    """All that a run may change, as something that stays as it is: whether the file must be written anew."""
+    return [
+        (
+            *(e.workflow, e.key, e.opened, e.closed, e.because),
+            *e.actions.items(),
+            *e.known,
+            *e.evidence,
+            *e.seen.items(),
+        )
+        for e in episodes
+    ]
 
 
 def dump(episodes: Iterable[Episode]) -> bytes | None:
@@ -179,21 +210,27 @@ def _line(episode: Episode) -> str:
         data["actions"] = {name: outcome.as_json() for name, outcome in episode.actions.items()}
     if episode.is_baseline:
         data["known"] = sorted(episode.known)
+    if episode.evidence:
+        data["evidence"] = episode.evidence
+    if episode.seen:
+        data["seen"] = episode.seen
     return json.dumps(data, ensure_ascii=False, allow_nan=False)
 
 
 def _episode(data: Mapping[str, Any]) -> Episode:
-    opened, closed = (_date(data[name]) for name in _DATES)
+    opened, closed = data["opened"], data["closed"]
     if opened is None:
         raise ValueError("opened is missing")
     return Episode(
         _text(data["workflow"]),
         _text(data["key"]),
-        opened,
-        closed,
+        dt.date.fromisoformat(opened),
+        None if closed is None else dt.date.fromisoformat(closed),
         _text(data.get("because", "")),
-        {_text(name): _outcome(item) for name, item in data.get("actions", {}).items()},
-        [_text(item) for item in data.get("known", [])],
+        {_text(n): _outcome(o) for n, o in data["actions"].items()} if "actions" in data else {},
+        _texts(data["known"]) if "known" in data else [],
+        _texts(data["evidence"]) if "evidence" in data else [],
+        {_text(n): _text(o) for n, o in data["seen"].items()} if "seen" in data else {},
     )
 
 
@@ -203,6 +240,10 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
             until = _date(data.get("until"))
             return Outcome(state, _text(data[state]), _text(data.get("path", "")), until)
     raise ValueError("an action has no outcome")
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    return list(map(_text, values))
 
 
 def _text(value: object) -> str:

@@ -292,9 +292,15 @@ class Git:
 
     def author(self) -> str:
         """The name under which a commit would be made here; ConfigError when git knows none."""
+        return self._ident().rpartition(" <")[0].strip()
+
+    def email(self) -> str:
+        """The address that goes with `author`."""
+        return self._ident().rpartition(" <")[2].partition(">")[0].strip()
+
+    def _ident(self) -> str:
         self._require_identity()
-        ident = self.run("var", "GIT_AUTHOR_IDENT").decode("utf-8", "replace")
-        return ident.rpartition(" <")[0].strip()
+        return self.run("var", "GIT_AUTHOR_IDENT").decode("utf-8", "replace")
 
     def _require_identity(self) -> None:
         if self._run("var", ("GIT_COMMITTER_IDENT",)).returncode:

@@ -264,12 +264,13 @@ class Index:
             )
         return rows
 
-    def documents(self) -> dict[str, dict[str, Any]]:
-        """The values that hold in each profile, as JSON knows them, by slug. Call `profiles` first."""
-        return {
-            slug: json.loads(text)
-            for slug, text in self.db.execute("SELECT slug, json FROM document")
-        }
+    def documents(self, slugs: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """The values that hold in each profile or in these, as JSON knows them, by slug. Call `profiles` first."""
+        query, given = "SELECT slug, json FROM document", []
+        if slugs is not None:
+            query += " WHERE slug IN (SELECT value FROM json_each(?))"
+            given = [json.dumps(list(slugs))]
+        return {slug: json.loads(text) for slug, text in self.db.execute(query, given)}
 
 
 def account_folders(accounts: str) -> list[str]:

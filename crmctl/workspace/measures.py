@@ -27,6 +27,7 @@ _PLAIN = re.compile(
     re.MULTILINE | re.ASCII,
 )
 Pair = tuple[str, str]  # a measure and an account
+EVERY = ("", "~")  # names of accounts have nothing but letters, digits and hyphens
 _FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.csv\Z")
 
 
@@ -233,13 +234,37 @@ def series(index: Index, account: str, since: dt.date | None = None) -> list[Mea
     return [Measure(a, m, dt.date.fromisoformat(d), Decimal(v), s) for a, m, d, v, s in rows]
 
 
-def all_series(index: Index, since: dt.date | None = None) -> dict[str, list[Measure]]:
-    """`series` of every account at once. Call `refresh` first."""
+def past(
+    index: Index, measure: str, accounts: tuple[str, str], since: dt.date
+) -> dict[str, list[tuple[int, float]]]:
+    """One measure of the accounts from the first to the last of ``accounts``: (ordinal day, value), oldest first.
+
+    Of several sources on one day the first by name counts. Call `refresh` first.
+    """
+    found: dict[str, list[tuple[int, float]]] = {}
+    days: dict[str, int] = {}
+    for d, account, value in index.db.execute(
+        "SELECT day, account, value FROM measure WHERE day IN (SELECT day FROM measure_file WHERE day >= ?)"
+        " AND account BETWEEN ? AND ? AND measure = ? ORDER BY day, account, source",
+        (since.isoformat(), *accounts, measure),
+    ):
+        day = days.get(d) or days.setdefault(d, dt.date.fromisoformat(d).toordinal())
+        rows = found.setdefault(account, [])
+        if not rows or rows[-1][0] != day:
+            rows.append((day, float(value)))
+    return found
+
+
+def all_series(
+    index: Index, since: dt.date | None = None, accounts: tuple[str, str] = EVERY
+) -> dict[str, list[Measure]]:
+    """`series` of every account at once, or of those from the first to the last of two. Call `refresh` first."""
     found: dict[str, list[Measure]] = {}
     days: dict[str, dt.date] = {}
     for d, a, m, s, v in index.db.execute(
-        "SELECT day, account, measure, source, value FROM measure WHERE day >= ?",
-        (since.isoformat() if since else "",),
+        "SELECT day, account, measure, source, value FROM measure WHERE day IN"
+        " (SELECT day FROM measure_file WHERE day >= ?) AND account BETWEEN ? AND ?",
+        (since.isoformat() if since else "", *accounts),
     ):
         day = days.get(d) or days.setdefault(d, dt.date.fromisoformat(d))
         found.setdefault(a, []).append(Measure(a, m, day, Decimal(v), s))

@@ -28,7 +28,9 @@ from crmctl.workspace.paths import short_id
 
 KEPT = 50
 _UNCOMMITTED = 500  # journals of work that no commit holds yet
-MACHINE = frozenset({"import", "run", "score", "sync"})  # commands that no person aims at one file
+MACHINE = frozenset(
+    {"import", "nightly", "run", "score", "sync"}
+)  # commands that no person aims at one file
 _TAIL = 4096  # bytes at the end of a journal that hold its two closing lines
 
 

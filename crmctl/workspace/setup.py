@@ -27,6 +27,7 @@ default_owner: ""
 # Whom to believe when people say nothing and systems differ, the most believed first.
 ranking: [salesforce, supabase, gong, granola, email, slack, linkedin, csv, crmctl]
 """
+WORKFLOW_TESTS = "workflow-tests"
 IGNORE = ".*.crmctl-*.tmp\n"
 ATTRIBUTES = """\
 # The same bytes on every machine. Merging needs no drivers: forges ignore them.
@@ -46,7 +47,8 @@ def plan_init(root: Path) -> ChangeSet:
         ".gitattributes": ATTRIBUTES.encode(),
     }
     settings = ("weights.yaml", "signals.yaml", "technologies.yaml", "workflows.yaml")
-    for name in (*settings, *templates.shipped_names()):
+    shipped = (*templates.shipped_names(), *templates.shipped_names(WORKFLOW_TESTS))
+    for name in (*settings, *shipped):
         found = templates.shipped(name)
         if found is None:
             raise CrmError(f"{name}: is missing from this installation of crmctl; install it again")

@@ -155,12 +155,12 @@ def shipped(path: str) -> bytes | None:
     return None
 
 
-def shipped_names() -> list[str]:
-    """Paths of all templates that come with crmctl, sorted."""
+def shipped_names(name: str = FOLDER) -> list[str]:
+    """Paths of all files in a folder that comes with crmctl, by default of all templates, sorted."""
     for home in _homes():
-        folder = home.joinpath(FOLDER)
+        folder = home.joinpath(name)
         if folder.is_dir():
-            return sorted(f"{FOLDER}/{entry.name}" for entry in folder.iterdir() if entry.is_file())
+            return sorted(f"{name}/{entry.name}" for entry in folder.iterdir() if entry.is_file())
     return []
 
 

@@ -18,6 +18,7 @@ from crmctl.model.errors import DamagedFile, Problem
 from crmctl.workspace.yamldump import dump_key, dump_mapping, dump_scalar, dump_value
 
 __all__ = [
+    "Lines",
     "compose",
     "dump_mapping",
     "dump_scalar",
@@ -115,11 +116,24 @@ def construct(node: Node | None) -> Any:
 
 def line_of(text: str, key_path: Sequence[str | int], *, first_line: int = 1) -> int:
     """The line of the key or list item at ``key_path``; 0 where there is none or ``text`` is damaged."""
-    try:
-        start = start_of(compose(text), key_path)
-    except DamagedFile:
-        return 0
-    return 0 if start is None else first_line + text.removeprefix("\ufeff").count("\n", 0, start)
+    return Lines(text, first_line=first_line).of(key_path)
+
+
+class Lines:
+    """The lines of keys in one text, which is read once however many are asked for."""
+
+    def __init__(self, text: str, *, first_line: int = 1) -> None:
+        self._text = text.removeprefix("\ufeff")
+        self._first = first_line
+        try:
+            self.root = compose(text)
+        except DamagedFile:
+            self.root = None
+
+    def of(self, key_path: Sequence[str | int]) -> int:
+        """As `line_of`."""
+        start = start_of(self.root, key_path)
+        return 0 if start is None else self._first + self._text.count("\n", 0, start)
 
 
 def start_of(node: Node | None, key_path: Sequence[str | int]) -> int | None:

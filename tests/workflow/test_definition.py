@@ -11,7 +11,7 @@ from crmctl.model.errors import ConfigError
 from crmctl.workflow.actions import ACTIONS
 from crmctl.workflow.definition import lint, load_workflows
 from crmctl.workflow.triggers import EVENTS
-from crmctl.workflow.vocabulary import COUNTS, HEALTH, terms
+from crmctl.workflow.vocabulary import COUNTS, HEALTH, SAID, terms
 from crmctl.workflow.vocabulary import INPUTS as INPUT_TERMS
 from crmctl.workspace.templates import shipped
 
@@ -53,7 +53,7 @@ def test_every_input_of_the_score_has_a_name() -> None:
 
 def test_the_manual_names_every_action_and_every_name() -> None:
     manual = (ROOT / "docs" / "workflows.md").read_text()
-    names = {term.name for term in (*HEALTH, *INPUT_TERMS, *COUNTS)} | set(ACTIONS) | set(EVENTS)
+    names = {term.name for term in (*HEALTH, *INPUT_TERMS, *COUNTS, *SAID)} | set(ACTIONS) | set(EVENTS)
     assert not [name for name in names if f"`{name}`" not in manual]
 
 

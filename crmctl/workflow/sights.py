@@ -1,0 +1,55 @@
+"""What the triggers look at in one account, each looked up once however many workflows ask for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from crmctl.workflow.triggers import PROFILE
+from crmctl.workspace import paths
+
+if TYPE_CHECKING:
+    from crmctl.workflow.values import Insight
+    from crmctl.workspace.workspace import Workspace
+
+DEAL_FIELDS = ("stage", "status")
+
+
+class Sight:
+    """Of one account: ``values`` by name; ``now`` is local time."""
+
+    def __init__(
+        self, insight: Insight, slug: str, values: Mapping[str, object], now: dt.datetime
+    ) -> None:
+        self.values = values
+        self.today = insight.ws.today
+        self.now = now
+        self._insight = insight
+        self._slug = slug
+        self._records: dict[str, list[str]] = {}
+
+    def records(self, folder: str) -> Sequence[str]:
+        """The ids in one of the account's folders, sorted."""
+        if folder not in self._records:
+            self._records[folder] = names(self._insight.ws, self._slug, folder)
+        return self._records[folder]
+
+    def deals(self, field: str) -> Mapping[str, str]:
+        """One of `DEAL_FIELDS` of each deal that can be read and was not deleted, by id."""
+        standing = self._insight.account(self._slug).standing
+        place = DEAL_FIELDS.index(field)
+        return {} if standing is None else {id: both[place] for id, both in standing.deals.items()}
+
+
+def names(ws: Workspace, slug: str, folder: str) -> list[str]:
+    """The ids of the records in one folder of an account, sorted, without reading them."""
+    if folder == PROFILE:
+        return ["profile"]
+    try:
+        found = os.listdir(f"{ws.root}/{paths.ACCOUNTS}/{slug}/{folder}")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    ids = [name.removesuffix(".md") for name in found if name.endswith(".md")]
+    return sorted(identity for identity in ids if paths.is_slug(identity))

@@ -119,6 +119,24 @@ def their_answers(
     return [((answer.at - at).total_seconds() / 3600, answer.event) for at, answer in found]
 
 
+def unanswered(
+    events: Iterable[Event], *, within: dt.timedelta = ANSWERED_WITHIN
+) -> list[tuple[Event, Event]]:
+    """Their mails that nobody of us answered, the longest waiting first: of each conversation the first and the last.
+
+    What waits is what they wrote since we last wrote in that conversation; mail is told apart as in `engagement`.
+    """
+    mails = sorted(filter(None, map(_mail, events)), key=lambda mail: (mail.at, mail.id))
+    found = []
+    for thread in _threads(mails, within):
+        ours = [place for place, mail in enumerate(thread) if mail.ours]
+        waiting = thread[ours[-1] + 1 :] if ours else thread
+        if waiting:
+            found.append((waiting[0], waiting[-1]))
+    found.sort(key=lambda pair: (pair[0].at, pair[0].id))
+    return [(first.event, last.event) for first, last in found]
+
+
 def _mail(event: Event) -> _Mail | None:
     data = event.data
     subject = str(data.get("subject") or "")

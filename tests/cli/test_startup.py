@@ -68,11 +68,12 @@ def loaded(*arguments: str) -> tuple[str, set[str]]:
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
-        (("--help",), "Commands:"),
+        (("--help",), "Every day:"),
         (("list",), "acme\tAcme\tcustomer"),
         (("list", "stage=customer", "--sort", "-arr", "--json"), '"account": "acme"'),
         (("search", "cold"), "acme\taccounts/acme/profile.md"),
         (("task", "list"), "2026-12-01"),
+        (("today", "--owner", "all", "--date", "2026-12-01"), "tasks\tacme\ttoday\tCall"),
     ],
 )
 def test_reading_the_index_imports_nothing_heavy(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmctl.insight.engagement import Engagement, Exchange, engagement
+from crmctl.insight.engagement import Engagement, Exchange, engagement, unanswered
 from crmctl.model.record import Event
 
 START = dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC)
@@ -142,3 +142,28 @@ def test_the_order_of_the_lines_is_of_no_account(
         hours is None or hours >= 0
         for hours in (found.account.our_hours, found.account.their_hours)
     )
+
+
+def waiting(*mails: dict[str, Any]) -> list[tuple[int, int]]:
+    events = [Event("2026.jsonl", n, {"id": f"email:{n}"} | data) for n, data in enumerate(mails)]
+    return [(first.line, last.line) for first, last in unanswered(events)]
+
+
+def test_what_they_wrote_since_we_last_wrote_is_unanswered() -> None:
+    assert waiting(mail(0, "in", "ines"), mail(1, "out", "ines")) == []
+    assert waiting(mail(0, "in", "ines"), mail(1, "in", "ines"), mail(2, "in", "tom")) == [(0, 2)]
+    assert waiting(
+        mail(0, "in", "ines"), mail(1, "out", "ines"), mail(2, "in", "ines"), mail(3, "in", "ines")
+    ) == [(2, 3)]
+    assert waiting(mail(0, "out", "ines")) == []
+
+
+def test_each_conversation_waits_for_itself_the_longest_first() -> None:
+    mails = (
+        mail(5, "in", "ines", thread="b"),
+        mail(1, "in", "tom", thread="a"),
+        mail(6, "out", "ines", thread="c"),
+        mail(7, "in", "tom", thread="d", subject="Automatic reply: away"),
+        mail(8, "in", "tom", thread="e", deleted=True),
+    )
+    assert waiting(*mails) == [(1, 1), (0, 0)]

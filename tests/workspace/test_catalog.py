@@ -109,3 +109,23 @@ def test_what_is_no_record_is_passed_over(root: Path) -> None:
     put(root, "_drafts/tasks/2026-12-09-idea-ab12.md", task("Idea"))
     (root / "accounts/acme/plans").write_text("a file where a folder is expected")
     assert titles(root) == ["Write", "Call"]
+
+
+def test_chosen_records_are_read_alone_and_anew_where_stale(root: Path) -> None:
+    path = "accounts/acme/tasks/2026-12-02-write-cd34.md"
+
+    def titles_of(*places: str) -> list[str]:
+        with opened(root, root / ".git/crmctl") as index:
+            found = catalog.chosen(index, "task", [("acme", place) for place in places])
+        assert [row["path"] for row in found] == sorted(row["path"] for row in found)
+        return [row["title"] for row in found]
+
+    assert titles_of(path, "accounts/acme/tasks/2026-12-09-none-ab12.md") == ["Write"]
+    (root / path).write_text(task("Ring!"))
+    assert titles_of(path) == ["Ring!"]
+    (root / path).write_text("---\ntitle: [\n---\n")
+    assert titles_of(path) == []
+    assert titles_of() == []
+    (root / path).write_text(task("Write"))
+    assert titles_of(path) == ["Write"]
+    assert titles(root) == ["Write", "Call"]

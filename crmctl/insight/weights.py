@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -13,8 +14,10 @@ from crmctl.insight.health_lint import lint_health
 from crmctl.insight.health_weights import INPUTS, HealthWeights
 from crmctl.insight.icp_weights import IcpWeights, lint_icp
 from crmctl.insight.insight_weights import InsightWeights
+from crmctl.insight.metrics_weights import MetricWeights
 from crmctl.insight.qualification_weights import QualificationWeights, lint_qualification
 from crmctl.insight.relationship_weights import RelationshipWeights, lint_relationships
+from crmctl.insight.rhythm import RhythmWeights
 from crmctl.insight.scales import Days, Score
 from crmctl.insight.weights_file import WEIGHTS, read_bytes
 from crmctl.model.errors import Problem
@@ -44,6 +47,8 @@ class Weights(Strict):
     churn: ChurnWeights | None = None
     insights: InsightWeights | None = None
     relationships: RelationshipWeights | None = None
+    rhythm: RhythmWeights | None = None
+    metrics: MetricWeights | None = None
 
     @model_validator(mode="after")
     def _signs(self) -> Self:
@@ -54,7 +59,12 @@ class Weights(Strict):
 
 def load_weights(root: Path) -> Weights:
     """The workspace's weights; `ConfigError` lists everything that is wrong with them."""
-    return parse_model(read_bytes(root), WEIGHTS, Weights)
+    return _parsed(read_bytes(root))
+
+
+@lru_cache(maxsize=4)
+def _parsed(raw: bytes) -> Weights:
+    return parse_model(raw, WEIGHTS, Weights)
 
 
 def lint(weights: Weights) -> list[Problem]:

@@ -24,7 +24,17 @@ OFTEN = {
     "Machine": ("init", "auth", "sync", "run", "nightly", "check"),
 }
 SELDOM = {
-    "look": ("search", "timeline", "engagement", "icp", "context", "research", "backtest"),
+    "look": (
+        "report",
+        "search",
+        "timeline",
+        "engagement",
+        "icp",
+        "context",
+        "research",
+        "metrics",
+        "backtest",
+    ),
     "write": ("unset", "edit", "stage", "onboarding", "cadence"),
     "data": (
         "import",
@@ -151,8 +161,10 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         interactions,
         listen,
         map,
+        metrics,
         nightly,
         qualify,
+        report,
         research,
         review,
         schedule,
@@ -201,6 +213,8 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         review,
         map,
         qualify,
+        metrics,
+        report,
         check,
         doctor,
         export,

@@ -35,7 +35,7 @@ def nightly(
     push: Annotated[bool, typer.Option("--push", help="Push what was committed.")] = False,
     json: Json = False,
 ) -> None:
-    """Do whatever is due: sync, score, workflows, digests, trends, reviews.
+    """Do whatever the night is for: sync, score, workflows, digests.
 
     Which step on which days stands in crmctl.yaml under nightly. Each makes a commit of its own. When one fails the
     others are done (exit code 3), and a night that was killed goes on where it stopped.

@@ -29,6 +29,7 @@ _ELLIPSIS = "…"
 _BLANKED = "***"
 
 # What spreadsheets take for the start of a formula (OWASP), behind blanks that some of them skip.
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z", re.ASCII)
 _FORMULA = re.compile("'*(?:[\t\n]|[\\s\u200b-\u200d\u2060]*[=+\\-@＝＋－＠])")
 
 _MARKDOWN = re.compile(
@@ -64,7 +65,7 @@ def one_line(text: str, limit: int = 200) -> str:
 def csv_cell(value: object) -> str:
     """One cell of a sheet; text that a spreadsheet would run as a formula gets a leading ``'``.
 
-    Numbers, dates and truth values are written as they are. To undo, drop one leading ``'`` where
+    Numbers, also those that come as text, dates and truth values are written as they are. To undo, drop one leading ``'`` where
     a formula character follows the quotes: text that already looked guarded is guarded again.
     """
     match value:
@@ -77,7 +78,7 @@ def csv_cell(value: object) -> str:
         case datetime() | date():
             return value.isoformat()
     cell = _shown(str(value))
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.match(cell) else cell
 
 
 def html(text: str) -> str:

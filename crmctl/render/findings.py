@@ -11,10 +11,14 @@ from crmctl.model.text import one_line
 _LONGEST = 1000
 
 
-def line(problem: Problem) -> str:
-    """``path:line: field: message [code]``, as compilers write it, so that editors can jump there."""
+def line(problem: Problem, column: int = 0) -> str:
+    """``path:line: field: message [code]``, as compilers write it, so that editors can jump there.
+
+    With a ``column`` it comes behind the line.
+    """
     severity = "" if problem.severity == "error" else f"{problem.severity}: "
     where = f"{problem.path}:{problem.line}" if problem.line else problem.path
+    where = f"{where}:{column}" if column else where
     field = f"{problem.field}: " if problem.field else ""
     return one_line(f"{where}: {severity}{field}{problem.message} [{problem.code}]", _LONGEST)
 

@@ -13,6 +13,7 @@ from crmctl.insight.text_rules import TextRules
 from crmctl.insight.weights import Weights
 from crmctl.model.schema import EVENT, KINDS, document_schema
 from crmctl.workflow.definition import Workflows
+from crmctl.workflow.testing import WorkflowTests
 from crmctl.workspace import files
 from crmctl.workspace.changes import ChangeSet
 from crmctl.workspace.checks.settings import StageTasks
@@ -25,8 +26,11 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "tasks": StageTasks,
     "technologies": TechnologyRules,
     "weights": Weights,
+    "workflow-tests": WorkflowTests,
     "workflows": Workflows,
 }
+# Where they lie, unless at the root under their own name.
+TITLES = {"tasks": "templates/tasks.yaml", "workflow-tests": "workflow-tests/*.yaml"}
 
 
 def documents() -> dict[str, bytes]:
@@ -34,7 +38,7 @@ def documents() -> dict[str, bytes]:
     schemas = {kind: document_schema(kind) for kind in KINDS}
     schemas["event"] = _event()
     for name, model in SETTINGS.items():
-        title = f"{'templates/' if name == 'tasks' else ''}{name}.yaml"
+        title = TITLES.get(name, f"{name}.yaml")
         schemas[name] = {"$schema": DIALECT, **model.model_json_schema(), "title": title}
     return {
         f"{name}.schema.json": f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n".encode()

@@ -77,10 +77,11 @@ def customers(crm: Crm, workspace: Path) -> Path:
     return workspace
 
 
-def test_what_init_lays_out_are_the_well_known_three(workspace: Path) -> None:
+def test_what_init_lays_out_begins_with_the_well_known_three(workspace: Path) -> None:
     lines = (workspace / "workflows.yaml").read_text().splitlines()
     stated = [line.rstrip() for line in lines if line.strip() and not line.startswith("#")]
-    assert stated == [line.rstrip() for line in block().splitlines() if line.strip()][1:]
+    expected = [line.rstrip() for line in block().splitlines() if line.strip()][1:]
+    assert stated[: len(expected)] == expected
 
 
 def test_all_three_fire_and_every_action_leaves_something(crm: Crm, customers: Path) -> None:

@@ -5,6 +5,7 @@ import csv
 import html.parser
 import io
 import json
+import re
 import time
 import unicodedata
 from collections.abc import Callable
@@ -170,7 +171,9 @@ def test_a_formula_in_a_cell_is_guarded(formula: str) -> None:
     assert text.csv_cell(formula) == "'" + formula
 
 
-@pytest.mark.parametrize("plain", ["Acme", "a=b", "'s-Gravenhage", "", "1+1", "x@y.example"])
+@pytest.mark.parametrize(
+    "plain", ["Acme", "a=b", "'s-Gravenhage", "", "1+1", "x@y.example", "-14.3", "+5", "-0"]
+)
 def test_other_text_in_a_cell_is_not(plain: str) -> None:
     assert text.csv_cell(plain) == plain
 
@@ -201,9 +204,13 @@ def test_cells_of_other_types_are_written_as_they_are() -> None:
 @given(raw=HOSTILE)
 @example(raw="''=1")
 @example(raw="\r=1")
+@example(raw="-1")
+@example(raw="-1+1")
+@example(raw="-1\n")
 def test_no_cell_starts_a_formula_and_the_guard_can_be_undone(raw: str) -> None:
     cell = text.csv_cell(raw)
-    assert not cell.lstrip().startswith(tuple("=+-@＝＋－＠"))
+    number = re.fullmatch(r"[+-][0-9]+(\.[0-9]+)?", cell)
+    assert number or not cell.lstrip().startswith(tuple("=+-@＝＋－＠"))
     assert not cell.startswith(("\t", "\r", "\n"))
     assert cell.removeprefix("'") == text.terminal(raw) or cell == text.terminal(raw)
     buffer = io.StringIO(newline="")

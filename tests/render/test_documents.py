@@ -67,8 +67,8 @@ def test_the_weeks_of_an_onboarding_count_from_the_start(samples: Workspace) -> 
 def test_a_deal_review_asks_for_what_is_not_proven(samples: Workspace) -> None:
     _, text, _ = plan_document(samples, "vega-solar", "deal-review", deal="renewal-2027")
     asked = text[text.index("## What we have to ask") : text.index("## How it moved")]
-    assert "- [ ] Is there a budget for this" in asked
-    assert "Who decides, who signs" not in asked
+    assert "- [ ] Economic buyer: Who can say yes when everybody else has said no" in asked
+    assert "Ask Carlos Ibáñez (economic buyer)" in asked
     risks = text[text.index("## What could stop it") :]
     assert "Carlos Ibáñez is against us" in risks
     assert "Shiftwell is in the running" in risks

@@ -49,7 +49,7 @@ def export(
     from crmctl.privacy.tables import NAMES, tables
 
     current = session(ctx)
-    folder = out.expanduser().absolute()
+    folder = out.expanduser().resolve()
     if folder.is_relative_to(current.ws.root):
         raise UsageError(
             f"{folder} lies in the workspace, where git would keep it; name another place"
@@ -62,7 +62,7 @@ def export(
     names = [name.strip() for name in what.split(",")]
     if unknown := [name for name in names if name not in NAMES]:
         raise UsageError(f"{unknown[0]!r} is no table; there are {', '.join(NAMES)}")
-    folder = out.expanduser().absolute()
+    folder = out.expanduser().resolve()
     if folder.is_relative_to(current.ws.root):
         raise UsageError(
             f"{folder} lies in the workspace, where git would keep it; name another folder"
@@ -73,7 +73,7 @@ def export(
         return
     rows = [{"table": name, "rows": count} for name, count in counts.items()]
     current.out.records(("table", "rows"), rows)
-    current.out.say(f"written to {folder}")
+    current.out.say(f"written to {out}")
 
 
 def _cards(current: Session, path: Path, form: str, *, personal: bool, json: bool) -> None:

@@ -22,6 +22,9 @@ WORKSPACE = (
     "crmctl.yaml",
     "weights.yaml",
     "workflows.yaml",
+    "signals.yaml",
+    "technologies.yaml",
+    "workflow-tests",
     ".gitignore",
     ".gitattributes",
 )
@@ -141,9 +144,12 @@ def walk(demo: Demo) -> None:
     demo.run(
         "list", "arr>0", "--sort", "renewal", "-c", "account,stage,owner,arr,renewal", lines=20
     )
-    demo.run("task", "list", lines=20)
-    demo.run("search", "Shiftwell", lines=10)
-    demo.run("timeline", "calder-facilities", lines=12)
+    demo.run("alerts", lines=16)
+    demo.run("insights", "tamarack-rail", lines=24)
+    demo.run("today", "--owner", "mira", lines=30)
+
+    demo.say("The same as pages, for a browser: no server, no request to anybody")
+    demo.run("report", "build", "--out", "../site")
 
 
 def main() -> int:
@@ -163,6 +169,9 @@ def main() -> int:
     ):
         demo.must(f"{path} is missing", (root / path).exists())
         print(f"  {path}: {what}")
+    site = root.parent / "site" / "index.html"
+    demo.must("the site is missing", site.is_file())
+    print(f"  {site}: the site, in a browser")
     print("  git log --stat: one commit a run; `crmctl undo` takes one back")
     for failure in demo.failed:
         print(f"failed: {failure}", file=sys.stderr)

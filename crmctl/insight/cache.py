@@ -13,15 +13,16 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from crmctl import __version__
-from crmctl.insight.evidence import Evidence
+from crmctl.insight.evidence import Evidence, Talk
 from crmctl.insight.health import Health
 from crmctl.insight.said import Said
 from crmctl.insight.signals import Signal
+from crmctl.insight.standing import Standing
 from crmctl.model.errors import Problem
 from crmctl.workspace.index import Index
 
 # Raised when evidence or results are stored in another form.
-FORMAT = "4"
+FORMAT = "5"
 
 
 class Gathered(NamedTuple):
@@ -108,6 +109,20 @@ class Cache:
         found = Gathered(Evidence.from_json(evidence), [Problem(*problem) for problem in problems])
         return found, row[0]
 
+    def talks(self, fingerprints: Mapping[str, str]) -> dict[str, list[Talk]]:
+        """The conversations of these accounts as far as they are remembered, without decoding all the rest."""
+        place = f"$[1][{Evidence.__slots__.index('talks')}]"
+        rows = self.index.db.execute(
+            "SELECT account, fingerprint, json_extract(json, '$[0]'), json_extract(json, ?) FROM facts"
+            " WHERE account IN (SELECT value FROM json_each(?))",
+            (place, _json(list(fingerprints))),
+        )
+        return {
+            account: [Talk._make(talk) for talk in json.loads(talks)]
+            for account, fingerprint, day, talks in rows
+            if day <= self.today and fingerprint == f"{FORMAT} {fingerprints.get(account)}"
+        }
+
     def said(self, account: str, fingerprint: str) -> tuple[Said, str] | None:
         """What an account's texts said and the JSON it was kept in; None if they or the rules have changed since."""
         row = self.index.db.execute(
@@ -169,10 +184,13 @@ class Cache:
             )
 
 
-def pack_result(health: Health, problems: list[Problem]) -> str:
-    """A result, and the problems met on the way to it: three lines of JSON, the first enough for a list."""
-    glance, data = _glance("", health), _json(health.as_json())
-    return "\n".join((_json(glance[1:]), data, _json(_rows(problems))))
+def pack_result(health: Health, standing: Standing, problems: list[Problem]) -> str:
+    """A result, and the problems met on the way to it: four lines of JSON.
+
+    The first is enough for a list, the second for workflows.
+    """
+    glance = _glance("", health)[1:]
+    return "\n".join(map(_json, (glance, standing, health.as_json(), _rows(problems))))
 
 
 def pack_signals(found: Iterable[Signal], *, cited: bool = False) -> str:
@@ -210,9 +228,16 @@ class Results(Mapping[str, Health]):
 
     def __init__(self) -> None:
         self._found: dict[str, Health | str] = {}
+        self._standing: dict[str, Standing] = {}
 
-    def add(self, account: str, health: Health) -> None:
+    def add(self, account: str, health: Health, standing: Standing) -> None:
         self._found[account] = health
+        self._standing[account] = standing
+
+    def take(self, other: Results) -> None:
+        """Add the results of other accounts."""
+        self._found |= other._found
+        self._standing |= other._standing
 
     def remember(self, account: str, packed: str) -> list[Problem]:
         """Add a result as `pack_result` left it; the problems met on the way to it."""
@@ -223,9 +248,15 @@ class Results(Mapping[str, Health]):
     def __getitem__(self, account: str) -> Health:
         found = self._found[account]
         if isinstance(found, str):
-            found = Health.from_json(json.loads(found.split("\n")[1]))
+            self._standing[account] = _standing(found)
+            found = Health.from_json(json.loads(found.split("\n")[2]))
             self._found[account] = found
         return found
+
+    def standing(self, account: str) -> Standing | None:
+        """How an account stands, without decoding the rest; None without a result."""
+        found = self._found.get(account)
+        return _standing(found) if isinstance(found, str) else self._standing.get(account)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._found))
@@ -241,6 +272,10 @@ class Results(Mapping[str, Health]):
                 yield Glance(account, *json.loads(found[: found.index("\n")]))
             else:
                 yield _glance(account, found)
+
+
+def _standing(packed: str) -> Standing:
+    return Standing._make(json.loads(packed.split("\n", 2)[1]))
 
 
 def _rows(problems: list[Problem]) -> list[list[object]]:

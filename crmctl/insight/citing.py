@@ -11,7 +11,7 @@ from crmctl.workspace.document import Document, parse
 from crmctl.workspace.paths import ACCOUNTS
 
 BODY = "body."  # ``path#body.3`` is the third line below the front matter
-
+KEPT_ROWS = 500_000  # of files of measures, most of which few accounts cite
 
 # The first line of each account's measure, by file of measures.
 Rows = dict[str, dict[bytes, int]]
@@ -61,6 +61,8 @@ class Lines:
             rows: dict[bytes, int] = {}
             for number, line in enumerate((files.read(self.root, path) or b"").split(b"\n"), 1):
                 rows.setdefault(b",".join(line.split(b",", 2)[:2]), number)
+            while self._rows and sum(map(len, self._rows.values())) + len(rows) > KEPT_ROWS:
+                del self._rows[next(iter(self._rows))]
             self._rows[path] = rows
         return self._rows[path].get(key, 0)
 

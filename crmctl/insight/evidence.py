@@ -105,6 +105,7 @@ class Deal(NamedTuple):
     probability: int | None
     close: int | None
     source: str
+    stage: str = ""
 
 
 class Goal(NamedTuple):
@@ -251,6 +252,7 @@ def _deal(record: Record) -> Deal:
         chance if isinstance(chance, int) else None,
         None if close is None else close.toordinal(),
         record.path,
+        record.text("stage"),
     )
 
 

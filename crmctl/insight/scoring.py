@@ -9,40 +9,48 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
+import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crmctl.insight.cache import Cache, Entry, Gathered, Results, pack_result, pack_signals
-from crmctl.insight.curves import NOISE
 from crmctl.insight.evidence import KEPT_DAYS, gather
 from crmctl.insight.fingerprint import FOLDERS, Fingerprint, fingerprint
-from crmctl.insight.health import OVERRULES, Health
+from crmctl.insight.health import Health
 from crmctl.insight.rules_file import rules_digest
+from crmctl.insight.scoring_pages import Told, cites_all, outdated
 from crmctl.insight.signals import signals
-from crmctl.model.errors import DamagedFile, Problem
+from crmctl.insight.standing import standing
+from crmctl.model.errors import Problem
 from crmctl.workspace import files, measures, paths, store
 from crmctl.workspace.changes import ChangeSet
 from crmctl.workspace.index import RACY_NS, Index, opened
 from crmctl.workspace.measures import Measure
 
 if TYPE_CHECKING:
-    from crmctl.insight.claims import Claim
+    from crmctl.insight.citing import Rows
     from crmctl.insight.said import Said
     from crmctl.insight.signals import Signal
     from crmctl.insight.text_rules import TextRules
+    from crmctl.insight.text_signals import Heard
     from crmctl.insight.weights import Weights
     from crmctl.model.record import Account, Ranking
     from crmctl.workspace.workspace import Workspace
 
 SOURCE = "crmctl"
 READ = frozenset(FOLDERS)
-MANY = 200  # from so many accounts on, one pass over all measures is faster
+MANY = 100  # from so many accounts on, one pass over all their measures is faster
+VERY_MANY = 1_000  # accounts from which on further processes are worth their start
+PART = 200  # accounts that are scored before what was found is put aside
+
+
+Stale = tuple[str, Fingerprint]
 
 
 @dataclass(slots=True)
@@ -54,6 +62,19 @@ class ScorePlan:
     problems: list[Problem] = field(default_factory=list)
     # By folder, packed (`crmctl.insight.cache.unpack_signals`); only of accounts scored anew unless asked for.
     signals: dict[str, str] = field(default_factory=dict)
+    # By folder, the digest of its files, by which what was gathered of them is remembered.
+    marks: dict[str, str] = field(default_factory=dict)
+
+    def add(self, other: ScorePlan) -> None:
+        """Take in what was found of other accounts."""
+        for change in other.changes:
+            self.changes.add(change)
+        self.results.take(other.results)
+        self.problems += other.problems
+        self.signals |= other.signals
+
+
+Part = tuple[ScorePlan, list[Entry], list[Measure]]
 
 
 def plan_scores(
@@ -62,11 +83,13 @@ def plan_scores(
     *,
     weights: Weights | None = None,
     signals: bool = False,
+    pages: bool = True,
 ) -> ScorePlan:
     """Score these accounts, by default all, as of the workspace's day.
 
     ``weights`` stand in for the workspace's own, for trying others out; ``signals`` asks for those of every
-    account. An account without a readable profile has no result, only problems.
+    account; without ``pages`` nothing is planned to be written down. An account without a readable profile has
+    no result, only problems.
     """
     plan = ScorePlan(ChangeSet())
     every = slugs is None
@@ -74,40 +97,63 @@ def plan_scores(
     with opened(ws.root, ws.state_dir) as index:
         ranking = index.ranking()
         plan.problems += measures.refresh(index)
-        scoring = _Scoring(ws, index, ranking, weights)
+        scoring = _Scoring(ws, index, ranking, weights, pages=pages)
         known = scoring.cache.results(None if every else chosen)
-        entries: list[Entry] = []
         rows: list[Measure] = []
         stale: list[tuple[str, Fingerprint]] = []
         for slug in chosen:
             mark = fingerprint(index.accounts, slug)
+            plan.marks[slug] = mark.digest
             kept = known.get(slug)
             if kept is not None and kept[0] == scoring.cache.key(mark.digest, mark.health):
                 plan.problems += plan.results.remember(slug, kept[1])
             else:
                 stale.append((slug, mark))
+        gone = known.keys() - set(chosen) if every else set()
         if signals:
             plan.signals |= scoring.cache.signals(plan.results)
-        series = scoring.series([slug for slug, _ in stale])
-        for (slug, mark), measured in zip(stale, series, strict=True):
-            entry = scoring.account(slug, mark, measured, plan, rows)
-            if entry is not None:
-                entries.append(entry)
-        gone = known.keys() - set(chosen) if every else ()
-        scoring.cache.keep(entries, gone)
+        del known
+        for part, entries, moved in _anew(scoring, stale):
+            plan.add(part)
+            rows += moved
+            scoring.cache.keep(entries, ())
+        scoring.cache.keep((), gone)
     plan.problems.sort(key=lambda p: (p.path, p.line))
-    if rows:
+    if rows and pages:
         path = paths.measures(ws.today)
         old = files.read(ws.root, path)
         plan.changes.put(path, old, measures.merge_day(old, rows, ws.today), "scores that moved")
     return plan
 
 
-class Told(NamedTuple):
-    """The claims of an account, and the marks of all that still bears one out."""
+def _anew(scoring: _Scoring, stale: Sequence[Stale]) -> Iterator[Part]:
+    """These accounts scored, part by part; on all processors when they are very many."""
+    parts = [stale[start : start + PART] for start in range(0, len(stale), PART)]
+    processes = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    if len(stale) < VERY_MANY or processes == 1:
+        yield from map(scoring.part, parts)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
 
-    claims: list[Claim]
-    standing: set[str]
+    # Forked, they have everything imported. Each has its own connection to the index, and only reads from it.
+    with ProcessPoolExecutor(
+        processes, get_context("fork"), initializer=_begin, initargs=(scoring,)
+    ) as pool:
+        yield from pool.map(_in_process, parts)
+
+
+_MINE: list[_Scoring] = []
+
+
+def _begin(parent: _Scoring) -> None:
+    # Ctrl-C is for the process that people see.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _MINE.append(parent.again())
+
+
+def _in_process(stale: Sequence[Stale]) -> Part:
+    return _MINE[0].part(stale)
 
 
 # These have a row for every change, however small.
@@ -118,9 +164,16 @@ class _Scoring:
     """One run's inputs."""
 
     def __init__(
-        self, ws: Workspace, index: Index, ranking: Ranking, weights: Weights | None
+        self,
+        ws: Workspace,
+        index: Index,
+        ranking: Ranking,
+        weights: Weights | None,
+        *,
+        pages: bool,
     ) -> None:
         self.ws = ws
+        self.pages = pages
         self.index = index
         self.ranking = ranking
         self._weights = weights
@@ -131,6 +184,7 @@ class _Scoring:
         else:
             digest = sha256(weights.model_dump_json().encode()).hexdigest()
         self.cache = Cache(index, ws.today, digest, rules_digest(ws.root))
+        self.rows: Rows = {}
 
     @property
     def weights(self) -> Weights:
@@ -146,13 +200,28 @@ class _Scoring:
 
         return load_rules(self.ws.root)
 
+    def again(self) -> _Scoring:
+        """The same with a connection of its own, for another process; it lasts as long as that."""
+        index = Index(self.ws.root, self.ws.state_dir)
+        return _Scoring(self.ws, index, self.ranking, self._weights, pages=self.pages)
+
+    def part(self, stale: Sequence[Stale]) -> Part:
+        """Score some accounts anew: what is planned, what to remember, and the numbers that moved."""
+        plan, rows = ScorePlan(ChangeSet()), list[Measure]()
+        series = self.series([slug for slug, _ in stale])
+        found = [
+            self.account(slug, mark, measured, plan, rows)
+            for (slug, mark), measured in zip(stale, series, strict=True)
+        ]
+        return plan, [entry for entry in found if entry is not None], rows
+
     def series(self, slugs: Sequence[str]) -> Iterator[list[Measure]]:
-        """The measures of each account that a score may rest on."""
+        """The measures of each account that a score may rest on. ``slugs`` are in order."""
         since = self.ws.today - dt.timedelta(days=KEPT_DAYS)
         if len(slugs) < MANY:
             yield from (measures.series(self.index, slug, since) for slug in slugs)
             return
-        every = measures.all_series(self.index, since)
+        every = measures.all_series(self.index, since, (slugs[0], slugs[-1]))
         yield from (every.get(slug, []) for slug in slugs)
 
     def account(
@@ -176,8 +245,13 @@ class _Scoring:
         gathered, said, packed, packed_said = known
         plan.problems += gathered.problems
         facts, health = judged(gathered.evidence, by_measure(series), today, self.weights)
-        plan.results.add(slug, health)
+        stands = standing(gathered.evidence, health)
+        plan.results.add(slug, health, stands)
         found = signals(gathered.evidence, facts, health, today, self.weights)
+        read = Entry(slug, mark.digest, "", "", packed, packed_said, "")
+        if not self.pages:
+            plan.signals[slug] = pack_signals([*found, *self._heard(said).signals])
+            return None if mark.newest + RACY_NS >= now else read
         told = self._told(gathered, said, found)
         plan.signals[slug] = shown = pack_signals(found)
         moved = list(self._moved(slug, health))
@@ -186,9 +260,9 @@ class _Scoring:
         if mark.newest + RACY_NS >= now:
             return None
         if moved or wrote:
-            return Entry(slug, mark.digest, "", "", packed, packed_said, "")
+            return read
         key = self.cache.key(mark.digest, mark.health)
-        result = pack_result(health, gathered.problems)
+        result = pack_result(health, stands, gathered.problems)
         return Entry(slug, mark.digest, key, result, packed, packed_said, shown)
 
     def _known(
@@ -218,13 +292,18 @@ class _Scoring:
     def _told(self, gathered: Gathered, said: Said, found: list[Signal]) -> Told:
         """The claims of a page. What the texts say is added to the signals ``found`` in the records."""
         from crmctl.insight import claims
-        from crmctl.insight.text_signals import NOTHING, told
 
         today = self.ws.today
-        heard = told(said, self.rules, today) if said.mentions or said.moods else NOTHING
+        heard = self._heard(said)
         listed = claims.claims(gathered.evidence, said, heard, found, today)
         found += heard.signals
         return Told(listed, claims.standing(gathered.evidence, said, listed, today))
+
+    def _heard(self, said: Said) -> Heard:
+        """What the texts say as of today."""
+        from crmctl.insight.text_signals import NOTHING, told
+
+        return told(said, self.rules, self.ws.today) if said.mentions or said.moods else NOTHING
 
     def _moved(self, slug: str, health: Health) -> Iterator[Measure]:
         """The numbers that are not those of the latest row; a factor only once it has moved by a step.
@@ -254,10 +333,11 @@ class _Scoring:
         if old is None and health.score is None and not health.gates:
             return False
         step = self.weights.health.rewrite_step
-        if old is not None and not outdated(old, path, health, step, told):
-            cited = {found.decode() for found in _cited(slug).findall(old)}
-            if all(os.path.lexists(f"{self.ws.root}/{source}") for source in cited):
-                return False
+        held = old is not None and not outdated(old, path, health, step, told)
+        if held and cites_all(self.ws.root, slug, old or b""):
+            return False
+        if not self.pages:
+            return True
         from crmctl.insight.citing import Lines
         from crmctl.insight.claims import plain_claims
         from crmctl.insight.picture import health_page
@@ -265,7 +345,7 @@ class _Scoring:
 
         said = plain_claims(told.claims, self.ws.today)
         page = health_page(slug, gathered.evidence.name, health, self.ws.today, said)
-        page = Lines(self.ws.root, slug).cited(page)
+        page = Lines(self.ws.root, slug, self.rows).cited(page)
         changes.put(path, old, render(self.ws.root, "health", page).encode(), _reason(old, health))
         return True
 
@@ -287,50 +367,6 @@ def numbers(health: Health) -> dict[str, Decimal]:
 def rounded(value: float, step: str) -> Decimal:
     """Half up, with the noise of floating-point sums taken off first."""
     return Decimal(repr(round(value, 9))).quantize(Decimal(step), ROUND_HALF_UP)
-
-
-def outdated(raw: bytes, path: str, health: Health, step: float, told: Told) -> bool:
-    """Whether a health file no longer says what holds: status, reasons, claims, card, or the score by ``step``."""
-    from crmctl.insight.claims import outdated as other_claims
-    from crmctl.workspace.document import parse
-
-    try:
-        stated = parse(raw, path).data
-    except DamagedFile:
-        return True
-    written = stated.get("score")
-    if stated.get("status") != health.status or _other_reasons(stated, health):
-        return True
-    # A template of the team's own may state neither.
-    says = {"card": health.card or "base", "override": health.override_text}
-    if any(name in stated and stated[name] != text for name, text in says.items()):
-        return True
-    if other_claims(stated.get("claims"), told.claims, told.standing):
-        return True
-    if not isinstance(written, (int, float)) or health.score is None:
-        return (written is None) != (health.score is None)
-    return abs(health.score - written) >= step - NOISE
-
-
-def _cited(slug: str) -> re.Pattern[bytes]:
-    """Matches the files of an account that a page names as sources."""
-    return re.compile(rf"{paths.ACCOUNTS}/{re.escape(slug)}/[\w/.-]+\.(?:md|jsonl)\b".encode())
-
-
-def _other_reasons(stated: dict[str, object], health: Health) -> bool:
-    """Whether other gates are shut, or what weighed most is no reason any more, or a new reason weighs most.
-
-    Lesser reasons come and go with every small move. A template of the team's own may state no reasons;
-    then they cannot have changed.
-    """
-    written = stated.get("reasons")
-    if not isinstance(written, list):
-        return False
-    if OVERRULES.intersection(health.reasons) != OVERRULES.intersection(map(str, written)):
-        return True
-    before = [str(name) for name in written if name not in OVERRULES]
-    now = [name for name in health.reasons if name not in OVERRULES]
-    return before[:1] != now[:1] and not (before and now and before[0] in now and now[0] in before)
 
 
 def _reason(old: bytes | None, health: Health) -> str:

@@ -65,8 +65,8 @@ def one_line(text: str, limit: int = 200) -> str:
 def csv_cell(value: object) -> str:
     """One cell of a sheet; text that a spreadsheet would run as a formula gets a leading ``'``.
 
-    Numbers, also those that come as text, dates and truth values are written as they are. To undo, drop one leading ``'`` where
-    a formula character follows the quotes: text that already looked guarded is guarded again.
+    Numbers, also those that come as text, dates and truth values are written as they are. To undo, drop one leading
+    ``'`` where a formula character follows the quotes: text that already looked guarded is guarded again.
     """
     match value:
         case None:

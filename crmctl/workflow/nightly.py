@@ -118,7 +118,9 @@ def _due(step: Step, when: str, ws: Workspace, memory: Memory) -> Due:
     if day <= last:
         return Due(step, when, is_due=False, why=f"not due again since {last}", day=day, last=last)
     why = "due today" if day == now.date() else f"due since {day}"
-    return Due(step, when, is_due=True, why=f"{why}; the time before was {last}", day=day, last=last)
+    return Due(
+        step, when, is_due=True, why=f"{why}; the time before was {last}", day=day, last=last
+    )
 
 
 def asked_for(due_steps: Sequence[Due]) -> list[Due]:

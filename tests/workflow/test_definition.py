@@ -53,7 +53,9 @@ def test_every_input_of_the_score_has_a_name() -> None:
 
 def test_the_manual_names_every_action_and_every_name() -> None:
     manual = (ROOT / "docs" / "workflows.md").read_text()
-    names = {term.name for term in (*HEALTH, *INPUT_TERMS, *COUNTS, *SAID)} | set(ACTIONS) | set(EVENTS)
+    names = (
+        {term.name for term in (*HEALTH, *INPUT_TERMS, *COUNTS, *SAID)} | set(ACTIONS) | set(EVENTS)
+    )
     assert not [name for name in names if f"`{name}`" not in manual]
 
 

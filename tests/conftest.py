@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from crmctl.__main__ import main
 from crmctl.workspace.git import Git
 from crmctl.workspace.setup import plan_init
 
 NOW = "2026-11-16T08:00:00Z"
+# Enough to find what is wrong in a minute; CRMCTL_TEST_EXAMPLES asks for more of each property.
+settings.register_profile(
+    "suite",
+    settings.get_profile("ci"),
+    max_examples=int(os.environ.get("CRMCTL_TEST_EXAMPLES", "40")),
+)
 
 
 class Result(NamedTuple):

@@ -58,7 +58,7 @@ def alerts(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """List the alerts that are open, the most pressing first, or settle one.
+    """List open alerts, the most pressing first, or settle one.
 
     Urgent ones come first, then by yearly revenue, then the oldest. Each says why, and where that stands. --ack takes
     one off this list (it stays open until its cause is gone); --snooze keeps a workflow, or all of them, from doing

@@ -60,7 +60,7 @@ def show(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Show the cadences there are, or the touches of one, and when they would be due from today.
+    """List the cadences, or the touches of one with their days.
 
     Example: crmctl cadence show first_contact
     """
@@ -117,7 +117,7 @@ def start(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Start a cadence with a contact: its first touch becomes a task. Nothing is sent to anybody.
+    """Start a cadence with a contact; its touches become tasks.
 
     Example: crmctl cadence start acme ines champion_building
     """
@@ -162,7 +162,7 @@ def stop(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Stop what runs of cadences in an account. Their open tasks are cancelled, but for those somebody has begun.
+    """Stop what runs of cadences in an account.
 
     Example: crmctl cadence stop acme ines --reason "called me back"
     """

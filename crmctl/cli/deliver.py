@@ -36,7 +36,7 @@ def deliver(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Send what waits in the outbox: urgent messages at once, the rest as one digest a day.
+    """Send what waits in the outbox, urgent or as a digest of the day.
 
     Who is reached how stands in crmctl.yaml under `notifications`; servers, tokens and targets are settings of this
     machine (`crmctl auth smtp`). What cannot be sent stays in the outbox, with the reason.

@@ -81,7 +81,7 @@ def explain(
 
 
 def history(ctx: typer.Context, account: Account, json: Json = False, csv: Csv = False) -> None:
-    """List the scores that were written down, oldest first, with their trend.
+    """List the scores that were written down, with their trend.
 
     A day on which nothing moved has no line. The status is that of the bands in weights.yaml as they are now; what
     counts as rising or falling stands there under health.trend.
@@ -197,7 +197,7 @@ def override(
     dry_run: DryRun = False,
     commit: Commit = False,
 ) -> None:
-    """Set a score by hand, beside the computed one, with a reason and until a date.
+    """Set a score by hand, for a reason and until a date.
 
     It is kept in the account's profile and stands in place of an earlier one. A shut gate still caps it, unless it
     is set --despite that gate. From the day of --until on it has no effect.

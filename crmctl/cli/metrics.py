@@ -64,7 +64,7 @@ def show(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Show retention, churn, expansion, health, promoters and time to value of a period.
+    """Show retention, churn, expansion, NPS and more of a period.
 
     What nobody knows is left out and said; a share of nothing is "not defined". Amounts of several currencies are
     summed only at the rates of weights.yaml (metrics). --accounts lists who is behind the figures, with file and line.
@@ -237,7 +237,7 @@ def reconcile(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Show why two methods give different figures: which accounts, by which rules, adding up exactly.
+    """Show why two methods differ: which accounts, by which rules.
 
     Each line is what one account adds to the difference, in points of percent, and how each method sees it. Methods:
     snapshot, movement, chartmogul, chartmogul-daily, stripe, baremetrics, growslash.

@@ -21,7 +21,7 @@ TOLD_READ = ("opened", "account", "workflow", "because", "closed", "done")
 
 
 def list_workflows(ctx: typer.Context, json: Json = False, csv: Csv = False) -> None:
-    """List the workflows: what starts each, how many of its episodes are open, and when it last fired.
+    """List the workflows: what starts each, and when it last fired.
 
     Example: crmctl workflow list
     """
@@ -80,7 +80,7 @@ def _print(out: Output, found: Mapping[str, Any]) -> None:
 
 
 def lint(ctx: typer.Context, json: Json = False) -> None:
-    """Find mistakes in workflows.yaml, with line and column: exit code 1 if there is an error.
+    """Find mistakes in workflows.yaml, with line and column.
 
     What is right but does not work on this machine, such as a target that it does not know, is only noted.
 

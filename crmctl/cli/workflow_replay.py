@@ -50,7 +50,7 @@ def replay(
     json: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Show what workflows would have done in the past, when and why; nothing is written.
+    """Show what workflows would have done in the past, and why.
 
     Each day is looked at as it was at its end, by the code of a real run; nothing that came later counts. So you see
     how noisy a workflow is before you switch it on.

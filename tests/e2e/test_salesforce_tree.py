@@ -96,4 +96,9 @@ def test_three_united_oil_stay_three(crm: Crm, imported: Path) -> None:
 
 def test_check_finds_nothing_broken_in_it(crm: Crm, imported: Path) -> None:
     findings = json.loads(crm("check", "--format", "json").out)
-    assert {finding["code"] for finding in findings} <= {"required", "duplicate-domain", "stale"}
+    assert {finding["code"] for finding in findings} <= {
+        "required",
+        "duplicate-domain",
+        "stale",
+        "unfilled",
+    }

@@ -120,7 +120,14 @@ def test_ctrl_c_ends_it_cleanly(ws: Workspace, tmp_path_factory: pytest.TempPath
     ]
     env = os.environ | {"PYTHONPATH": str(PROJECT), "CRMCTL_NOW": "2026-11-16T08:00:00Z"}
     done = subprocess.Popen(
-        call, cwd=ws.root, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        call,
+        cwd=ws.root,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Who runs the tests in the background ignores Ctrl-C, and what they start would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert done.stdout is not None
     url = done.stdout.readline().strip()

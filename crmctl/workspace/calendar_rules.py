@@ -109,7 +109,7 @@ def public_holidays(region: str, year: int) -> Container[dt.date]:
         ) from None
     try:
         return frozenset(library.country_holidays(country, subdiv=part or None, years=year))
-    except NotImplementedError:
+    except NotImplementedError:  # the package's way to say that it has no such region
         raise ConfigError(
             f"{where} is no region whose holidays are known; list the dates"
         ) from None

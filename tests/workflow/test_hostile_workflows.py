@@ -83,13 +83,13 @@ def test_code_is_no_condition(world: World, text: str) -> None:
     ["nan", "inf", "-inf", "Infinity", ".nan", ".inf", "1e999", "NaN%", "0x10", "1_000", "٣", "１"],
 )
 def test_a_threshold_is_a_plain_finite_number(world: World, value: str) -> None:
-    refused(world, workflow(trigger=f'"health_score < {value}"'))
+    assert refused(world, workflow(trigger=f'"health_score < {value}"'))
 
 
 @pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", '"nan"', "1e999", "true", "101", "-1"])
 def test_so_is_a_margin(world: World, value: str) -> None:
-    refused(world, workflow(margin=value))
-    refused(world, f"defaults: {{margin: {value}}}\n" + workflow())
+    assert refused(world, workflow(margin=value))
+    assert refused(world, f"defaults: {{margin: {value}}}\n" + workflow())
 
 
 def test_conditions_are_bounded_in_length_and_depth(world: World) -> None:
@@ -130,7 +130,7 @@ def test_steps_are_bounded_in_number_and_nesting(world: World) -> None:
     ],
 )
 def test_yaml_that_bites_is_refused(world: World, text: str) -> None:
-    refused(world, text)
+    assert refused(world, text)
 
 
 def test_a_file_of_any_size_is_bounded(world: World) -> None:
@@ -156,7 +156,7 @@ def test_a_file_of_any_size_is_bounded(world: World) -> None:
     ],
 )
 def test_names_of_workflows_cannot_be_mistaken_for_one_another(world: World, name: str) -> None:
-    refused(world, workflow().replace("  one:", f'  "{name}":'))
+    assert refused(world, workflow().replace("  one:", f'  "{name}":'))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_names_of_workflows_cannot_be_mistaken_for_one_another(world: World, nam
     ],
 )
 def test_letters_that_only_look_alike_are_other_letters(world: World, trigger: str) -> None:
-    refused(world, workflow(trigger=f'"{trigger}"'))
+    assert refused(world, workflow(trigger=f'"{trigger}"'))
 
 
 @pytest.mark.parametrize(
@@ -204,13 +204,13 @@ def test_actions_are_a_closed_list(world: World, action: str) -> None:
     ],
 )
 def test_parameters_name_things_and_never_places(world: World, step: str) -> None:
-    refused(world, workflow(actions=f"[{step}]"))
+    assert refused(world, workflow(actions=f"[{step}]"))
 
 
 def test_numbers_cannot_grow_beyond_all_bounds(world: World) -> None:
-    refused(world, workflow(trigger=f'"health.drop({MAX_PAST_DAYS + 1}d) >= 15"'))
-    refused(world, workflow(trigger='"health.drop(99999999999999999999d) >= 15"'))
-    refused(world, workflow(limits="{per_run: 99999999999999999999}"))
+    assert refused(world, workflow(trigger=f'"health.drop({MAX_PAST_DAYS + 1}d) >= 15"'))
+    assert refused(world, workflow(trigger='"health.drop(99999999999999999999d) >= 15"'))
+    assert refused(world, workflow(limits="{per_run: 99999999999999999999}"))
     huge = "9" * 400
     world.known["acme"] = {"seats": 5, "renewal": world.ws.today}
     world.account("acme")

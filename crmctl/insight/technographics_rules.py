@@ -15,12 +15,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from crmctl.insight.phrases import Phrases, any_of
+from crmctl.insight.rules_file import rules_bytes
 from crmctl.insight.text_rules import Guard
-from crmctl.model.errors import ConfigError
-from crmctl.workspace import files
 from crmctl.workspace.config import parse_model
 from crmctl.workspace.source_settings import Strict
-from crmctl.workspace.templates import shipped
 
 TECHNOLOGIES = "technologies.yaml"
 TECHNOLOGY = "{technology}"
@@ -155,12 +153,7 @@ class TechnologyRules(Strict):
 
 def load_technologies(root: Path) -> TechnologyRules:
     """The workspace's ``technologies.yaml``, else the one that comes with crmctl; `ConfigError` says what is wrong."""
-    raw = files.read(root, TECHNOLOGIES)
-    if raw is None:
-        raw = shipped(TECHNOLOGIES)
-    if raw is None:
-        raise ConfigError(f"{TECHNOLOGIES}: there is no such file; put one at the workspace's root")
-    return _parsed(raw)
+    return _parsed(rules_bytes(root, TECHNOLOGIES))
 
 
 @lru_cache(maxsize=4)

@@ -26,14 +26,11 @@ from crmctl.insight.phrases import (
     runs,
     straight,
 )
+from crmctl.insight.rules_file import SIGNALS, rules_bytes
 from crmctl.insight.sentences import CUSTOMER, NOTE, OURS, Sentence, customers, plain, sentences
-from crmctl.model.errors import ConfigError
-from crmctl.workspace import files
 from crmctl.workspace.config import parse_model
 from crmctl.workspace.source_settings import Strict
-from crmctl.workspace.templates import shipped
 
-SIGNALS = "signals.yaml"
 QUOTATION, QUESTION, INSTRUCTION = "quotation", "question", "instruction"
 BUILT_IN = frozenset({QUOTATION, QUESTION})
 _QUOTES = re.compile(
@@ -181,12 +178,7 @@ class Match(NamedTuple):
 
 def load_rules(root: Path) -> TextRules:
     """The workspace's ``signals.yaml``, else the one that comes with crmctl; `ConfigError` lists what is wrong."""
-    raw = files.read(root, SIGNALS)
-    if raw is None:
-        raw = shipped(SIGNALS)
-    if raw is None:
-        raise ConfigError(f"{SIGNALS}: there is no such file; put one at the workspace's root")
-    return _parsed(raw)
+    return _parsed(rules_bytes(root, SIGNALS))
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from crmctl.insight import technographics_rules, text_rules, weights, weights_file
 from crmctl.insight.health_lint import unfilled
+from crmctl.insight.rules_file import SIGNALS
 from crmctl.model.errors import DamagedFile, Problem
 from crmctl.workflow import definition
 from crmctl.workflow.actions import ACTIONS
@@ -27,7 +28,7 @@ def check(ws: Workspace, paths: Iterable[str] | None = None) -> list[Problem]:
     What takes the scores of all accounts is looked for only when the whole workspace is checked.
     """
     found = checks.check(ws.root, ws.now, paths, others=FILES)
-    settings = {CONFIG, weights_file.WEIGHTS, text_rules.SIGNALS}
+    settings = {CONFIG, weights_file.WEIGHTS, SIGNALS}
     if paths is not None or any(p.severity == "error" and p.path in settings for p in found):
         return found
     return sorted({*found, *_unfilled(ws)})
@@ -103,7 +104,7 @@ def _technologies(_root: Path, _config: Config, path: str, raw: bytes) -> list[P
 
 FILES: dict[str, FileCheck] = {
     weights_file.WEIGHTS: _weights,
-    text_rules.SIGNALS: _signals,
+    SIGNALS: _signals,
     technographics_rules.TECHNOLOGIES: _technologies,
     definition.WORKFLOWS: _workflows,
     f"{ACCOUNTS}{ANY_ACCOUNT}episodes.jsonl": _episodes,

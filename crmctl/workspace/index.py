@@ -138,7 +138,7 @@ class Index:
 
     @staticmethod
     def _prepare(db: sqlite3.Connection) -> None:
-        db.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(db)
         db.execute("PRAGMA synchronous = NORMAL")
         (version,) = db.execute("PRAGMA user_version").fetchone()
         wanted = int(VERSION)
@@ -280,6 +280,23 @@ def account_folders(accounts: str) -> list[str]:
     except FileNotFoundError:
         return []
     return sorted(name for name in names if name[0] not in "_." and name != "README.md")
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log, however many switch the same new file at the same time.
+
+    SQLite does not wait here by itself: two who both hold a read lock would wait for each other.
+    """
+    deadline = time.monotonic() + WAIT
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def stat_key(path: str) -> Key | None:

@@ -247,6 +247,29 @@ def test_two_processes_at_once_both_see_everything(root: Path) -> None:
     assert outputs == [expected, expected]
 
 
+def test_many_open_a_new_index_in_the_same_moment(tmp_path: Path) -> None:
+    (tmp_path / "accounts").mkdir()
+    code = (
+        "import os, sys; from pathlib import Path; from crmctl.workspace.index import opened\n"
+        "root, me, everyone = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])\n"
+        "for round in range(25):\n"
+        "    ready = root / f'ready-{round}'\n"
+        "    ready.mkdir(exist_ok=True)\n"
+        "    (ready / me).touch()\n"
+        "    while len(os.listdir(ready)) < everyone: pass\n"
+        "    try:\n"
+        "        with opened(root, root / f'state-{round}') as index: index.profiles(('owner',))\n"
+        "    except Exception as error: print(repr(error), file=sys.stderr)\n"
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), str(me), "4"], stderr=subprocess.PIPE
+        )
+        for me in range(4)
+    ]
+    assert [process.communicate()[1].decode() for process in running] == [""] * 4
+
+
 def test_dropping_the_index_changes_nothing(root: Path) -> None:
     put(root, "beacon").write_text("damaged")
     warm = read(root, *indexing.COLUMNS)

@@ -15,7 +15,7 @@ sandbox: .venv/.installed ## all live systems as local doubles, to try a sync on
 	$(BIN)/python -m tests.servers.sandbox $(ARGS)
 
 test: lint ## format check, lint, types and all tests
-	$(BIN)/python -m pytest -n auto --dist=loadscope -rs
+	$(BIN)/python -m pytest -n auto --dist=worksteal -rs
 
 lint: .venv/.installed ## format check, lint and types
 	$(BIN)/ruff format --check .

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from crmctl.__main__ import main
+from crmctl.workspace import git as git_module
 from crmctl.workspace.git import Git
 from crmctl.workspace.setup import plan_init
 
@@ -37,6 +38,14 @@ class Result(NamedTuple):
 
 
 Crm = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed process has written the kernel keeps: only a power cut needs the sync, and it is slow."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    settings = tuple(s for s in git_module._SETTINGS if not s.startswith("core.fsync"))
+    monkeypatch.setattr(git_module, "_SETTINGS", (*settings, "core.fsync=none"))
 
 
 @pytest.fixture

@@ -200,7 +200,7 @@ def fault(root: Path, name: str) -> Problem | None:
     above = 0
     for env, part in zip(_environments(), parts, strict=True):
         try:
-            env.from_string(part)
+            _compiled(env, part)
         except TemplateError as error:
             line = getattr(error, "lineno", None)
             return Problem(path, line + above if line else 0, "", str(error), "template")
@@ -218,7 +218,7 @@ def _split(source: str) -> tuple[str, str]:
     return source[:cut], source[cut:]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _compiled(env: _Sandbox, source: str) -> Template:
     return env.from_string(source)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -124,9 +125,19 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> list[FakeClock]:
 Open = Callable[[str], Live]
 
 
+@pytest.fixture(scope="session")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a workspace with the accounts is kept once one was made: each test begins with a copy."""
+    return tmp_path_factory.mktemp("settled") / "customers"
+
+
 @pytest.fixture
 def open_live(
-    workspace: Path, crm: Crm, clocks: list[FakeClock], monkeypatch: pytest.MonkeyPatch
+    workspace: Path,
+    settled: Path,
+    crm: Crm,
+    clocks: list[FakeClock],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Open]:
     """Connects the workspace to the double of a system."""
     entered: list[Harness] = []
@@ -134,9 +145,12 @@ def open_live(
     def start(system: str) -> Live:
         harness: Harness = import_module(f"tests.live.{system}").HARNESS()
         if not entered:
+            if not settled.exists():
+                make_accounts(workspace, crm)
+                shutil.copytree(workspace, settled)
+            shutil.copytree(settled, workspace, dirs_exist_ok=True)
             settings = harness.settings()
             settings_into(workspace, {harness.system: settings} if settings else {})
-            make_accounts(workspace, crm)
         harness.__enter__()
         entered.append(harness)
         harness.prepare(workspace)

@@ -102,12 +102,6 @@ def copy(root: Path, name: str) -> Path:
     return target
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a killed process has written the kernel keeps: only a power cut needs the sync, and it is slow."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_an_import_killed_anywhere_is_whole_and_the_next_one_completes_it(make: Make) -> None:
     start = make("start")

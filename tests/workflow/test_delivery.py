@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import smtplib
 from collections.abc import Iterator
@@ -22,7 +21,6 @@ from tests.workflow.posting import Post
 
 @pytest.fixture
 def post(world: World, monkeypatch: pytest.MonkeyPatch) -> Post:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # slow, and nobody pulls the plug
     world.account("acme", "customer", owner="ana", renewal="2026-06-01")
     return Post(world)
 
@@ -391,7 +389,6 @@ def test_nothing_goes_on_where_tls_did_not_begin(
         assert "sent" not in post.states()
         assert mail.taken == []
         monkeypatch.undo()
-        monkeypatch.setattr(os, "fsync", lambda descriptor: None)
         assert post.later(minutes=6).states() == ["sent", "sent"]
 
 

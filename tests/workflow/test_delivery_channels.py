@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +21,6 @@ CHANNEL = "C07ALERT01"
 
 @pytest.fixture
 def post(world: World, monkeypatch: pytest.MonkeyPatch) -> Post:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # slow, and nobody pulls the plug
     world.account("acme", "customer", owner="ana")
     made = Post(world)
     made.write_config("{channel: slack}")

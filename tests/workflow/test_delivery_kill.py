@@ -83,12 +83,6 @@ def servers() -> Iterator[Servers]:
         yield Servers(stack)
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a killed process has written the kernel keeps: only a power cut needs the sync, and it is slow."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 def at(root: Path, servers: Servers) -> Post:
     world = World(root)
     world.known = {

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+import typer.main
 from hypothesis import settings
 
 from crmctl.__main__ import main
+from crmctl.cli.app import build
 from crmctl.workspace import git as git_module
 from crmctl.workspace.git import Git
 from crmctl.workspace.setup import plan_init
@@ -22,6 +26,16 @@ settings.register_profile(
     settings.get_profile("ci"),
     max_examples=int(os.environ.get("CRMCTL_TEST_EXAMPLES", "40")),
 )
+
+# Folders in memory are made and removed at once. The default stays where memory is short or holds no programs.
+MEMORY = Path("/dev/shm")
+if (
+    "PYTEST_DEBUG_TEMPROOT" not in os.environ
+    and MEMORY.is_dir()
+    and shutil.disk_usage(MEMORY).free > 4_000_000_000
+    and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+):
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
 
 
 class Result(NamedTuple):
@@ -44,8 +58,24 @@ Crm = Callable[..., Result]
 def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a killed process has written the kernel keeps: only a power cut needs the sync, and it is slow."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(os, "sync", lambda: None)
     settings = tuple(s for s in git_module._SETTINGS if not s.startswith("core.fsync"))
     monkeypatch.setattr(git_module, "_SETTINGS", (*settings, "core.fsync=none"))
+
+
+@cache
+def _commands() -> Any:
+    return typer.main.get_command(build())
+
+
+@pytest.fixture(autouse=True)
+def commands_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All commands with all options, which `test_startup` shows to be what each call makes of its own.
+
+    To make them anew for each call takes longer than most commands take to run.
+    """
+    commands = _commands()
+    monkeypatch.setattr(typer.main, "get_command", lambda app: commands)
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ from crmctl.insight import technographics_rules, text_rules, weights, weights_fi
 from crmctl.insight.health_lint import unfilled
 from crmctl.insight.rules_file import SIGNALS
 from crmctl.model.errors import DamagedFile, Problem
-from crmctl.workflow import definition
+from crmctl.workflow import definition, schedule
 from crmctl.workflow.actions import ACTIONS
 from crmctl.workspace import checks, episodes, files, yamlio
 from crmctl.workspace.checks.account import ANY_ACCOUNT
 from crmctl.workspace.checks.source import FileCheck
 from crmctl.workspace.config import CONFIG, Config, examine
+from crmctl.workspace.nightly_settings import OFF
 from crmctl.workspace.paths import ACCOUNTS
 
 if TYPE_CHECKING:
@@ -27,11 +28,30 @@ def check(ws: Workspace, paths: Iterable[str] | None = None) -> list[Problem]:
 
     What takes the scores of all accounts is looked for only when the whole workspace is checked.
     """
-    found = checks.check(ws.root, ws.now, paths, others=FILES)
+    places = None if paths is None else list(paths)
+    found = checks.check(ws.root, ws.now, places, others=FILES)
+    if places is None or CONFIG in places:
+        found = sorted({*found, *_nights(ws.root)})
     settings = {CONFIG, weights_file.WEIGHTS, SIGNALS}
-    if paths is not None or any(p.severity == "error" and p.path in settings for p in found):
+    if places is not None or any(p.severity == "error" and p.path in settings for p in found):
         return found
     return sorted({*found, *_unfilled(ws)})
+
+
+def _nights(root: Path) -> list[Problem]:
+    """The steps of the night with a time that never comes; `checks` names every other mistake in the settings."""
+    raw = files.read(root, CONFIG)
+    config = None if raw is None else examine(raw, CONFIG, Config)[0]
+    if raw is None or config is None:
+        return []
+    found = []
+    for step, when in config.nightly:
+        if isinstance(when, str) and when != OFF:
+            try:
+                schedule.read(when)
+            except ValueError as error:
+                found.append(Problem(CONFIG, 0, f"nightly.{step}", f"{when!r} {error}", "value"))
+    return _placed(found, raw)
 
 
 def _unfilled(ws: Workspace) -> list[Problem]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from crmctl.workflow import schedule
 from tests.conftest import Crm
 
 
@@ -41,6 +44,29 @@ def test_findings_fail_and_say_where(crm: Crm, workspace: Path) -> None:
         line,
         "value",
     )
+
+
+def test_settings_that_would_fail_at_night_are_named_by_day(crm: Crm, workspace: Path) -> None:
+    pytest.importorskip("holidays")
+    config = workspace / "crmctl.yaml"
+    before = config.read_text()
+    config.write_text(
+        before + "calendar:\n  holidays: [DE-BY, XX]\nnightly:\n  score: cron 99 3 * * *\n"
+    )
+    line = before.count("\n") + 1
+    for place in ((), ("crmctl.yaml",)):
+        found = crm("check", *place)
+        assert found.code == 1
+        assert found.out.splitlines() == [
+            (
+                f"crmctl.yaml:{line + 1}: calendar.holidays.1: XX is no region whose holidays are known;"
+                " list the dates [value]"
+            ),
+            (
+                f"crmctl.yaml:{line + 3}: nightly.score: 'cron 99 3 * * *' is no cron time: bad minute;"
+                f" write {schedule.EXAMPLES} [value]"
+            ),
+        ]
 
 
 def test_warnings_fail_only_when_asked(crm: Crm) -> None:

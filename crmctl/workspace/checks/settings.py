@@ -9,17 +9,19 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from crmctl.model.errors import CrmError, Problem
+from crmctl.model.errors import ConfigError, CrmError, Problem
 from crmctl.model.lifecycle import STAGES, STEPS
 from crmctl.model.schema import FIELDS
 from crmctl.workspace import files, paths, templates, yamlio
 from crmctl.workspace.authoring import TASKS
+from crmctl.workspace.calendar_rules import public_holidays
 from crmctl.workspace.checks import conflicts, secrets, tree
 from crmctl.workspace.checks.source import Context
 from crmctl.workspace.config import CONFIG, Config, examine
 from crmctl.workspace.source_settings import Strict
 
 ENDING = ".md.j2"
+_ANY_YEAR = 2026  # which regions are known does not depend on it
 
 
 class StageTask(Strict):
@@ -116,6 +118,15 @@ def _doubts(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for number, member in enumerate(config.team):
         if member.manager and member.manager not in ids:
             yield ("team", number, "manager"), f"found {member.manager}; {allowed}"
+    for number, region in enumerate(config.calendar.holidays):
+        if isinstance(region, str):
+            try:
+                public_holidays(region, _ANY_YEAR)
+            except ConfigError as error:
+                yield (
+                    ("calendar", "holidays", number),
+                    str(error).removeprefix(f"{CONFIG}: calendar.holidays: "),
+                )
     for stage, names in config.upkeep.required.items():
         if stage not in STAGES:
             yield ("upkeep", "required", stage), f"found {stage}; allowed: {', '.join(STAGES)}"

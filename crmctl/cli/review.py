@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crmctl.cli.options import Account, Commit, DryRun, Json
+from crmctl.cli.options import Account, Commit, DryRun, Html, Json, Pdf
 from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
+    from crmctl.cli.documents import Papers
     from crmctl.render.sections import Conflict
     from crmctl.workspace.changes import ChangeSet
 
@@ -27,10 +28,13 @@ def write_document(
     dry_run: bool = False,
     commit: bool = False,
     show: bool = True,
+    papers: Papers | None = None,
+    dense: bool = False,
 ) -> Planned:
     """Write a document, show it, and name the sections that a person edited and that therefore stayed.
 
-    Without ``show`` the caller shows what is returned.
+    Without ``show`` the caller shows what is returned. ``papers`` are made of the document as it then is, in place of
+    showing it; ``dense`` for one that fits one sheet.
     """
     made: list[Planned] = []
 
@@ -49,6 +53,7 @@ def write_document(
     _, text, kept = made[0]
     for section in kept:
         current.out.warn(str(section))
+    files = papers.make(text, slug, dense=dense, dry_run=dry_run) if papers else {}
     if not show or (dry_run and not json):
         return changes, text, kept
     if json:
@@ -58,9 +63,10 @@ def write_document(
                 "paths": changes.paths,
                 "kept": [c.section for c in kept],
                 "text": text,
+                **({"files": files} if files else {}),
             }
         )
-    else:
+    elif not papers:
         current.out.document(text)
     return changes, text, kept
 
@@ -68,37 +74,68 @@ def write_document(
 def review(
     ctx: typer.Context,
     account: Account,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--type", metavar="TYPE", help="account, qbr, ebr, deal, renewal or handover."
+        ),
+    ] = "account",
     quarter: Annotated[
         str,
         typer.Option(
             "--quarter", metavar="YYYY-QN", help="Such as 2026-q4; this quarter by default."
         ),
     ] = "",
+    audience: Annotated[
+        str,
+        typer.Option(
+            "--audience", metavar="WHO", help="internal, or customer: a version to hand over."
+        ),
+    ] = "internal",
+    deal: Annotated[
+        str,
+        typer.Option("--deal", metavar="DEAL", help="For --type deal; the only open one if left."),
+    ] = "",
     json: Json = False,
     dry_run: DryRun = False,
     commit: Commit = False,
+    html: Html = "",
+    pdf: Pdf = "",
 ) -> None:
     """Write an account's review into reviews/ and show it.
 
-    Sections: health, relationships, opportunities, competition, expansion, actions for next quarter.
-    What people wrote in it is kept when it is made again.
+    account: health, relationships, opportunities, competition, expansion, actions. qbr and ebr: what a quarterly
+    and an executive business review is held from. renewal: are we ready for it. handover: to a colleague. deal: as
+    qualify. The customer's version has nothing internal in it and a file of its own. What people wrote is kept.
 
-    Example: crmctl review acme --quarter 2026-q4
+    Example: crmctl review acme --type qbr --audience customer
     """
+    from crmctl.cli.documents import Papers
     from crmctl.render.review import plan_review
     from crmctl.workspace import resolve
 
     current = session(ctx)
     slug = resolve.account(current.ws, account)
+    chosen = _deal(current, slug, deal) if deal and kind == "deal" else deal
     write_document(
         current,
         "review",
         slug,
-        lambda: plan_review(current.ws, slug, quarter=quarter or None),
+        lambda: plan_review(
+            current.ws, slug, quarter=quarter or None, kind=kind, audience=audience, deal=chosen
+        ),
         json=json,
         dry_run=dry_run,
         commit=commit,
+        papers=Papers(current, html, pdf, json=json),
     )
+
+
+def _deal(current: Session, slug: str, text: str) -> str:
+    """The deal that a person means."""
+    from crmctl.cli.listing import find_record
+
+    return find_record(current, slug, text, "deal").id
 
 
 def onboarding(
@@ -107,11 +144,14 @@ def onboarding(
     json: Json = False,
     dry_run: DryRun = False,
     commit: Commit = False,
+    html: Html = "",
+    pdf: Pdf = "",
 ) -> None:
     """Write a new customer's onboarding checklist.
 
     Example: crmctl onboarding acme
     """
+    from crmctl.cli.documents import Papers
     from crmctl.render.documents import plan_document
     from crmctl.workspace import resolve
 
@@ -125,6 +165,7 @@ def onboarding(
         json=json,
         dry_run=dry_run,
         commit=commit,
+        papers=Papers(current, html, pdf, json=json),
     )
 
 

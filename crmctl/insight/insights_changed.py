@@ -72,14 +72,14 @@ def _churn(found: Material) -> Iterator[Draft]:
         return
     signs = together([str(sign["name"]).replace("_", " ") for sign in acting])
     text = (
-        f"A loss within {risk['horizon_days']} days is put at {_odds(risk['probability'])}"
+        f"A loss within {risk['horizon_days']} days is put at {odds(risk['probability'])}"
         f" ({risk['band']}), without any sign at {percent(risk['base'])}: {signs}"
     )
     cites = [Cite(sign["source"], sign["as_of"]) for sign in acting]
     yield Draft("standing", "standing", "churn", text, cites)
 
 
-def _odds(probability: float) -> str:
+def odds(probability: float) -> str:
     """In percent; nothing that has not happened is certain."""
     return (
         f"over {_CERTAIN:.0%}".replace("%", " %")

@@ -1,4 +1,4 @@
-"""The account reviews that the night writes: this quarter's month by month, the last one's once it is over."""
+"""The reviews that the night writes: this quarter's month by month, the last one's once it is over."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from crmctl.model.errors import CrmError
 from crmctl.render.quarter import Quarter
 from crmctl.render.review import plan_review
+from crmctl.render.review_kinds import INTERNAL, document_name
 from crmctl.workflow import nightly_trends, outbox
 from crmctl.workflow.nightly_writing import write
 from crmctl.workspace import paths
@@ -28,7 +29,7 @@ class _Planned(NamedTuple):
 
 
 def reviews(ws: Workspace, _day: dt.date, *, commit: bool) -> Did:
-    """Bring the review of the present quarter up to date, for each account in a stage that is reviewed.
+    """Bring the reviews of the present quarter up to date: the types set, for each account that is reviewed.
 
     What people wrote in one stays. An account that cannot be read is named, and the others are done.
     """
@@ -37,7 +38,7 @@ def reviews(ws: Workspace, _day: dt.date, *, commit: bool) -> Did:
 
 def preparation(ws: Workspace, day: dt.date, *, commit: bool) -> Did:
     """Write the reviews of the quarter that ended before the one of ``day``, and tell the owners where they lie."""
-    over = Quarter.of(Quarter.of(day).start - dt.timedelta(days=1))
+    over = Quarter.of(day).previous
     subject = f"Reviews of {over}"
     return _written(ws, "preparation", subject, over, commit=commit)
 
@@ -68,9 +69,12 @@ def _written(
 
 def _plan(ws: Workspace, slugs: Sequence[str], quarter: Quarter | None) -> _Planned:
     every, kept, errors = ChangeSet(), 0, []
-    for slug in slugs:
+    wanted = [(slug, kind) for slug in slugs for kind in ws.config.reviews.prepared]
+    for slug, kind in wanted:
         try:
-            changes, _, conflicts = plan_review(ws, slug, quarter=quarter.slug if quarter else None)
+            changes, _, conflicts = plan_review(
+                ws, slug, quarter=quarter.slug if quarter else None, kind=kind
+            )
         except CrmError as error:
             errors.append(f"{slug}: {error}")
             continue
@@ -98,9 +102,10 @@ def _notes(
     """One message to each owner: which reviews are to be gone through."""
     mine: dict[str, list[str]] = {}
     for slug, profile in sorted(profiles.items()):
-        path = paths.review(slug, f"{quarter.slug}-account-review")
         owner = nightly_trends.owner_of(ws, profile)
-        mine.setdefault(owner, []).append(f"- {profile.get('name') or slug}: {path}")
+        for kind in ws.config.reviews.prepared:
+            path = paths.review(slug, document_name(kind, INTERNAL, quarter))
+            mine.setdefault(owner, []).append(f"- {profile.get('name') or slug}: {path}")
     head = [f"The reviews of {quarter} are written. Go through them before you meet:", ""]
     return [
         nightly_trends.note(

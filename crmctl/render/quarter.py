@@ -46,6 +46,11 @@ class Quarter(NamedTuple):
         return Quarter(self.year + self.number // 4, self.number % 4 + 1)
 
     @property
+    def previous(self) -> Quarter:
+        """The quarter before it."""
+        return Quarter(self.year, self.number - 1) if self.number > 1 else Quarter(self.year - 1, 4)
+
+    @property
     def slug(self) -> str:
         """As it stands in file names: 2026-q4."""
         return f"{self.year}-q{self.number}"

@@ -12,8 +12,10 @@ from crmctl.model.record import DEFAULT_RANKING, Ranking
 from crmctl.model.schema import FIELDS
 from crmctl.workspace import files, yamlio
 from crmctl.workspace.calendar_rules import Calendar
+from crmctl.workspace.document_settings import Documents
 from crmctl.workspace.nightly_settings import Nightly
 from crmctl.workspace.notification_settings import Notifications
+from crmctl.workspace.review_settings import Reviews
 from crmctl.workspace.source_settings import Sources, Strict
 
 if TYPE_CHECKING:
@@ -180,6 +182,12 @@ class Config(Strict):
     nightly: Annotated[
         Nightly, Field(description="what `crmctl nightly` does, and on which days")
     ] = Nightly()
+    reviews: Annotated[Reviews, Field(description="what reviews show, to us and to a customer")] = (
+        Reviews()
+    )
+    documents: Annotated[
+        Documents, Field(description="how plans, briefs and printed documents are made")
+    ] = Documents()
     research: Research = Research()
     language_model: LanguageModel = LanguageModel()
     notifications: Annotated[

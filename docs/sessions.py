@@ -96,7 +96,12 @@ class Scratch:
         self.run("git init -q -b main && git add -A && git commit -q -m 'The sample accounts'")
 
     def run(self, command: str) -> str:
-        """What a shell command prints on a terminal, both streams, without blanks at the ends of lines."""
+        """What a shell command prints on a terminal, without styles and without blanks at the ends of lines."""
+        lines = STYLE.sub("", self.printed(command)).splitlines()
+        return "".join(f"{line.rstrip()}\n" for line in lines)
+
+    def printed(self, command: str) -> str:
+        """What a shell command prints on a terminal, both streams, as it is."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         process = subprocess.Popen(
@@ -113,11 +118,10 @@ class Scratch:
             printed += chunk
         os.close(master)
         process.wait()
-        text = STYLE.sub("", printed.decode()).replace("\r\n", "\n")
+        text = printed.decode().replace("\r\n", "\n")
         if "this is a bug" in text:
             raise SystemExit(f"{command}: {text}")
-        lines = text.splitlines()
-        return "".join(f"{line.rstrip()}\n" for line in lines)
+        return text
 
 
 def _read(terminal: int) -> bytes:

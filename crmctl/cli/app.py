@@ -25,6 +25,8 @@ OFTEN = {
 }
 SELDOM = {
     "look": (
+        "brief",
+        "dashboard",
         "report",
         "search",
         "timeline",
@@ -35,7 +37,7 @@ SELDOM = {
         "metrics",
         "backtest",
     ),
-    "write": ("unset", "edit", "stage", "onboarding", "cadence"),
+    "write": ("unset", "edit", "stage", "plan", "onboarding", "cadence"),
     "data": (
         "import",
         "sources",
@@ -150,9 +152,11 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         check,
         churn,
         contacts,
+        dashboard,
         deals,
         deliver,
         doctor,
+        documents,
         export,
         health,
         icp,
@@ -211,9 +215,11 @@ def build(words: Collection[str] | None = None) -> typer.Typer:
         schedule,
         cadence,
         review,
+        documents,
         map,
         qualify,
         metrics,
+        dashboard,
         report,
         check,
         doctor,

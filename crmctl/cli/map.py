@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crmctl.cli.options import Account, Commit, DryRun, Json
+from crmctl.cli.options import Account, Commit, DryRun, Html, Json, Pdf
 from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
+    from crmctl.cli.documents import Papers
     from crmctl.insight.relationships_people import Standing
     from crmctl.render.map_view import View
 
@@ -37,6 +38,8 @@ def relationship_map(
     json: Json = False,
     dry_run: DryRun = False,
     commit: Commit = False,
+    html: Html = "",
+    pdf: Pdf = "",
 ) -> None:
     """Show who is who at an account, and write relationship-map.md.
 
@@ -45,6 +48,7 @@ def relationship_map(
 
     Example: crmctl map acme
     """
+    from crmctl.cli.documents import Papers
     from crmctl.model.errors import UsageError
     from crmctl.render.map_view import view
     from crmctl.workspace import resolve
@@ -53,21 +57,25 @@ def relationship_map(
     slug = resolve.account(current.ws, account)
     if sum((bool(person), svg is not None, show)) > 1:
         raise UsageError("choose one of --person, --svg and --show")
-    if commit and (person or svg is not None or show):
-        raise UsageError("--commit goes with the document, which is not written now")
+    for name, given in (("--commit", commit), ("--html", html), ("--pdf", pdf)):
+        if given and (person or svg is not None or show):
+            raise UsageError(f"{name} goes with the document, which is not written now")
     if person:
         _explain(current, slug, person, json=json)
     elif svg is not None:
         _draw(current, view(current.ws, slug), svg, dry_run=dry_run)
     elif not show:
-        _document(current, slug, json=json, dry_run=dry_run, commit=commit)
+        papers = Papers(current, html, pdf, json=json)
+        _document(current, slug, papers, json=json, dry_run=dry_run, commit=commit)
     elif json:
         current.out.json({"account": slug, "map": view(current.ws, slug).plain()})
     else:
         _picture(current, view(current.ws, slug))
 
 
-def _document(current: Session, slug: str, *, json: bool, dry_run: bool, commit: bool) -> None:
+def _document(
+    current: Session, slug: str, papers: Papers, *, json: bool, dry_run: bool, commit: bool
+) -> None:
     from crmctl.cli.review import write_document
     from crmctl.render.documents import plan_document
     from crmctl.render.map_view import view
@@ -82,10 +90,22 @@ def _document(current: Session, slug: str, *, json: bool, dry_run: bool, commit:
         json=json,
         show=False,
     )
+
+    def drawn() -> str:
+        from crmctl.render.map_svg import drawing
+
+        return drawing(view(current.ws, slug))
+
+    files = papers.make(text, slug, drawing=drawn, dry_run=dry_run)
     if json:
-        written = {"paths": changes.paths, "kept": [c.section for c in kept], "text": text}
+        written: dict[str, Any] = {
+            "paths": changes.paths,
+            "kept": [c.section for c in kept],
+            "text": text,
+        }
+        written |= {"files": files} if files else {}
         current.out.json({"account": slug, **written, "map": view(current.ws, slug).plain()})
-    elif not dry_run:
+    elif not dry_run and not papers:
         _picture(current, view(current.ws, slug))
 
 

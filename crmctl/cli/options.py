@@ -47,6 +47,12 @@ DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show the diff, wr
 Commit = Annotated[
     bool, typer.Option("--commit", help="Commit exactly the files that were written.")
 ]
+Html = Annotated[
+    str, typer.Option("--html", metavar="FILE", help="Make a page of it in this file; - prints it.")
+]
+Pdf = Annotated[
+    str, typer.Option("--pdf", metavar="FILE", help="Make a PDF of it in this file (extra pdf).")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crmctl.cli.options import Commit, Csv, DryRun, Json, MaybeAccount, style
+from crmctl.cli.options import Commit, Csv, DryRun, Html, Json, MaybeAccount, Pdf, style
 from crmctl.cli.session import session
 
 if TYPE_CHECKING:
+    from crmctl.cli.documents import Papers
     from crmctl.cli.session import Session
     from crmctl.insight.qualification_list import Row
     from crmctl.insight.weights import Weights
@@ -52,6 +53,8 @@ def qualify(
     csv: Csv = False,
     dry_run: DryRun = False,
     commit: Commit = False,
+    html: Html = "",
+    pdf: Pdf = "",
 ) -> None:
     """Show how far open deals are qualified, and what to ask next.
 
@@ -61,6 +64,7 @@ def qualify(
 
     Example: crmctl qualify acme fleet --set budget=2 --evidence interactions/2026-11-02-call-ab12.md:18
     """
+    from crmctl.cli.documents import Papers
     from crmctl.insight.weights import load_weights
     from crmctl.model.errors import UsageError
 
@@ -84,6 +88,10 @@ def qualify(
         raise UsageError("--set: name the account and the deal")
     if settings and (json or csv):
         raise UsageError("--set changes a deal; --json and --csv show deals")
+    if (html or pdf) and (not deal or settings):
+        raise UsageError(
+            f"{'--html' if html else '--pdf'}: a deal's review is a document; name one"
+        )
     if not deal:
         if commit:
             raise UsageError("--commit: a list writes nothing; name a deal")
@@ -93,7 +101,17 @@ def qualify(
     elif settings:
         _answer(current, weights, account or "", deal, settings, shows, dry_run, commit)
     else:
-        _review(current, account or "", deal, framework, json=json, dry_run=dry_run, commit=commit)
+        papers = Papers(current, html, pdf, json=json)
+        _review(
+            current,
+            account or "",
+            deal,
+            framework,
+            papers,
+            json=json,
+            dry_run=dry_run,
+            commit=commit,
+        )
 
 
 def _list(current: Session, account: str | None, framework: str, shape: str) -> None:
@@ -149,6 +167,7 @@ def _review(
     account: str,
     deal: str,
     framework: str,
+    papers: Papers,
     *,
     json: bool,
     dry_run: bool,
@@ -169,6 +188,7 @@ def _review(
         json=json,
         dry_run=dry_run,
         commit=commit,
+        papers=papers,
     )
 
 

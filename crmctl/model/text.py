@@ -14,16 +14,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-_UNSEEN = re.compile(
-    "["
+_UNSEEN_CHARS = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, DEL, C1
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
     "\u2028\u2029"  # line and paragraph separator
     "\u2061-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb"  # invisible operators, BOM, annotations
     "\ud800-\udfff"  # lone surrogates: no encoding can carry them
     "\U000e0000-\U000e007f"  # tags
-    "]"
 )
+_UNSEEN = re.compile(f"[{_UNSEEN_CHARS}]")
+_NOT_HTML = re.compile(f"[&<>\"'{_UNSEEN_CHARS}]")
 _BLANKS = re.compile(r"[ \t\n]+")
 _ELLIPSIS = "…"
 _BLANKED = "***"
@@ -83,6 +83,8 @@ def csv_cell(value: object) -> str:
 
 def html(text: str) -> str:
     """Text for an HTML element or a quoted attribute."""
+    if not _NOT_HTML.search(text):
+        return text  # as nearly all of the thousands of values of a page
     from html import escape
 
     return escape(_shown(text))

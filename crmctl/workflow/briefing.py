@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from crmctl.insight.account_plan import account_plan, term
 from crmctl.insight.citing import Lines
 from crmctl.insight.picture import picture
 from crmctl.insight.technographics import technologies
@@ -14,6 +15,8 @@ from crmctl.workspace import measures
 from crmctl.workspace.index import opened
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from crmctl.insight.weights import Weights
     from crmctl.model.record import Account
     from crmctl.workspace.workspace import Workspace
@@ -33,12 +36,15 @@ RESEARCHED = {
 }
 
 
-def briefing(ws: Workspace, account: Account, weights: Weights) -> dict[str, Any]:
+def briefing(
+    ws: Workspace, account: Account, weights: Weights, begun: dt.date | None = None
+) -> dict[str, Any]:
     """The context of the templates: `crmctl.insight.picture.picture`, with lines where they cite, and more.
 
     ``profile`` has every field of the schema, None where nobody states it. ``known`` (field, value, by)
     and ``unknown`` (field, question) are the `RESEARCHED` fields; ``people`` are those who have not left;
-    ``technologies`` (name, category, status, strength, age in days, source, quote) are cited by their newest evidence.
+    ``technologies`` (name, category, status, strength, age in days, source, quote) are cited by their newest evidence;
+    ``plan`` is `crmctl.insight.account_plan.account_plan`, for a plan that was ``begun`` on a day, by default today.
     """
     with opened(ws.root, ws.state_dir) as index:
         measures.refresh(index)
@@ -46,6 +52,17 @@ def briefing(ws: Workspace, account: Account, weights: Weights) -> dict[str, Any
     rules = load_rules(ws.root)
     seen = picture(account, series, ws.today, weights, rules, ws.root)
     lines = Lines(ws.root, account.slug)
+    wanted = ws.config.documents
+    seen["plan"] = account_plan(
+        account,
+        seen,
+        series,
+        weights,
+        lines,
+        term(begun or ws.today, wanted.plan_days, ws.today),
+        currency=ws.config.currency,
+        suggestions=wanted.plan_suggestions,
+    )
     for name in ("risks", "buying", "expansion", "competitors"):
         seen[name] = lines.cited(seen[name])
     seen["health"]["recommendations"] = lines.cited(seen["health"]["recommendations"])

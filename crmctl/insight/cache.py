@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from crmctl import __version__
 from crmctl.insight.evidence import Evidence, Talk
+from crmctl.insight.fingerprint import Fingerprint
 from crmctl.insight.health import Health
 from crmctl.insight.said import Said
 from crmctl.insight.signals import Signal
@@ -22,7 +23,7 @@ from crmctl.model.errors import Problem
 from crmctl.workspace.index import Index
 
 # Raised when evidence or results are stored in another form.
-FORMAT = "5"
+FORMAT = "6"
 
 
 class Gathered(NamedTuple):
@@ -42,6 +43,27 @@ class Entry(NamedTuple):
     json: str
     said: str
     signals: str
+    content: str
+
+
+class Kept(NamedTuple):
+    """What is remembered of an account whose files look changed. ``content`` is that of `content_of`."""
+
+    fingerprint: str
+    key: str
+    said_key: str
+    content: str
+    result: str
+    signals: str
+
+
+class Renewed(NamedTuple):
+    """An account whose files have other stat keys and the same bytes: all that is remembered of it still holds."""
+
+    account: str
+    fingerprint: str
+    key: str
+    said_key: str
 
 
 class Glance(NamedTuple):
@@ -67,7 +89,7 @@ class Cache:
         self.index = index
         self.rules = rules
         self.today = today.toordinal()
-        days = index.db.execute("SELECT * FROM measure_file ORDER BY day").fetchall()
+        days = index.db.execute("SELECT day, digest FROM measure_file ORDER BY day").fetchall()
         basis = repr((__version__, FORMAT, self.today, weights, rules, days))
         self.basis = blake2b(basis.encode(), digest_size=16).hexdigest()
 
@@ -84,6 +106,36 @@ class Cache:
             one = f"{query} WHERE account = ?"
             rows = [row for a in accounts for row in self.index.db.execute(one, (a,))]
         return {account: (key, result) for account, key, result in rows}
+
+    def kept(self, accounts: Collection[str]) -> dict[str, Kept]:
+        """All that may still hold although files look changed, by account."""
+        rows = self.index.db.execute(
+            "SELECT account, fingerprint, key, said_key, content, result, signals FROM facts"
+            " WHERE content != '' AND account IN (SELECT value FROM json_each(?))",
+            (_json(list(accounts)),),
+        )
+        return {account: Kept(mark.partition(" ")[2], *more) for account, mark, *more in rows}
+
+    def again(self, account: str, kept: Kept, mark: Fingerprint) -> Renewed | None:
+        """How to remember from now on what was remembered under other stat keys; None if it was for another day,
+        other weights, measures or rules.
+        """
+        before = f"{self.basis} {kept.fingerprint} "
+        said = self._said_key(kept.fingerprint)
+        if not kept.key.startswith(before) or kept.said_key != said:
+            return None
+        key = self.key(mark.digest, mark.health)
+        return Renewed(account, mark.digest, key, self._said_key(mark.digest))
+
+    def renew(self, renewed: Iterable[Renewed]) -> None:
+        """Remember these accounts under their new stat keys."""
+        rows = [(f"{FORMAT} {r.fingerprint}", r.key, r.said_key, r.account) for r in renewed]
+        if rows:
+            with self.index.transaction():
+                self.index.db.executemany(
+                    "UPDATE facts SET fingerprint = ?, key = ?, said_key = ? WHERE account = ?",
+                    rows,
+                )
 
     def latest(self, account: str, names: Sequence[str]) -> dict[str, tuple[str, str]]:
         """The newest (day, value) of these measures of one account."""
@@ -171,6 +223,7 @@ class Cache:
                 self._said_key(e.fingerprint),
                 e.said,
                 e.signals,
+                e.content,
             )
             for e in entries
         ]
@@ -180,7 +233,7 @@ class Cache:
         with self.index.transaction():
             self.index.db.executemany("DELETE FROM facts WHERE account = ?", forgotten)
             self.index.db.executemany(
-                "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
+                "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
 
 

@@ -1,28 +1,35 @@
-"""Whether anything in an account's folder changed, told from the files' stat keys alone.
+"""Whether anything in an account's folder changed, told from the files' stat keys, or else from their bytes.
 
-This runs over every file of a workspace each time it is scored, so it does as little as it can a file.
+The keys of every file of a workspace are asked for each time it is scored, so that does as little as it can a file.
+Where they differ, the bytes tell whether anything but the time has changed: after a checkout, a copy or a restore.
 """
 
 from __future__ import annotations
 
 import marshal
 import os
+import stat
 from hashlib import blake2b
 from typing import NamedTuple
 
 FOLDERS = ("contacts", "deals", "interactions")
 
 
+# The names of the files in each of `FOLDERS` that is there, sorted.
+Names = dict[str, list[str]]
+
+
 class Fingerprint(NamedTuple):
     """``digest`` covers the files that a score depends on, ``health`` the health file.
 
     ``newest`` is the latest ctime in nanoseconds: what was read at that very moment may be older
-    than it looks, and must be read again.
+    than it looks, and must be read again. ``names`` are the files it covers but for the profile.
     """
 
     digest: str
     health: str
     newest: int
+    names: Names
 
 
 def fingerprint(accounts: str, slug: str) -> Fingerprint:
@@ -31,6 +38,7 @@ def fingerprint(accounts: str, slug: str) -> Fingerprint:
     profile = _key(f"{base}/profile.md")
     seen: list[object] = [profile]
     newest = 0 if profile is None else profile[1]
+    names: Names = {}
     for folder in FOLDERS:
         try:
             entries = os.scandir(f"{base}/{folder}")
@@ -44,9 +52,61 @@ def fingerprint(accounts: str, slug: str) -> Fingerprint:
         keys.sort()
         newest = max(newest, max((key[2] for key in keys), default=0))
         seen += (folder, keys)
+        names[folder] = [key[0] for key in keys]
     # Version 2 of the format depends on the values alone, and is five times as fast as text.
     digest = blake2b(marshal.dumps(seen, 2), digest_size=16).hexdigest()
-    return Fingerprint(digest, repr(_key(f"{base}/health.md")), newest)
+    return Fingerprint(digest, repr(_key(f"{base}/health.md")), newest, names)
+
+
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_CHUNK = 64 * 1024
+
+
+def contents(accounts: str, slug: str, names: Names) -> str | None:
+    """A digest of the bytes of the files that a `Fingerprint` covers.
+
+    None where one of them is no regular file or cannot be read: then nothing can be told.
+    """
+    base = f"{accounts}/{slug}"
+    seen = blake2b(digest_size=16)
+    try:
+        seen.update(_bytes(f"{base}/profile.md", None))
+        for folder, listed in names.items():
+            opened = os.open(f"{base}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                for name in listed:
+                    data = _bytes(name, opened)
+                    # With its length, so that no two lists of files look alike.
+                    seen.update(os.fsencode(f"\0{folder}/{name}\0{len(data)}\0"))
+                    seen.update(data)
+            finally:
+                os.close(opened)
+    except OSError:
+        return None
+    return seen.hexdigest()
+
+
+def page(accounts: str, slug: str) -> str:
+    """A digest of the bytes of the health file; empty without one."""
+    try:
+        return blake2b(_bytes(f"{accounts}/{slug}/health.md", None), digest_size=16).hexdigest()
+    except OSError:
+        return ""
+
+
+def _bytes(path: str, folder: int | None) -> bytes:
+    """The whole of a regular file; OSError if it is none."""
+    opened = os.open(path, _FILE, dir_fd=folder)
+    try:
+        data = os.read(opened, _CHUNK)
+        if len(data) in (0, _CHUNK):
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                raise OSError(path)
+            while more := os.read(opened, _CHUNK):
+                data += more
+    finally:
+        os.close(opened)
+    return data
 
 
 def _key(path: str) -> tuple[int, int, int, int] | None:

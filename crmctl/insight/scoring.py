@@ -19,10 +19,11 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from crmctl.insight.cache import Cache, Entry, Gathered, Results, pack_result, pack_signals
+from crmctl.insight.cache import Cache, Entry, Gathered, Renewed, Results, pack_result, pack_signals
 from crmctl.insight.evidence import KEPT_DAYS, gather
-from crmctl.insight.fingerprint import FOLDERS, Fingerprint, fingerprint
+from crmctl.insight.fingerprint import FOLDERS, Fingerprint, Names, fingerprint
 from crmctl.insight.health import Health
+from crmctl.insight.renewing import Renewing
 from crmctl.insight.rules_file import rules_digest
 from crmctl.insight.scoring_pages import Told, cites_all, outdated
 from crmctl.insight.signals import signals
@@ -64,6 +65,8 @@ class ScorePlan:
     signals: dict[str, str] = field(default_factory=dict)
     # By folder, the digest of its files, by which what was gathered of them is remembered.
     marks: dict[str, str] = field(default_factory=dict)
+    # By folder, the names of its files; only when no pages are planned.
+    names: dict[str, Names] = field(default_factory=dict)
 
     def add(self, other: ScorePlan) -> None:
         """Take in what was found of other accounts."""
@@ -74,7 +77,8 @@ class ScorePlan:
         self.signals |= other.signals
 
 
-Part = tuple[ScorePlan, list[Entry], list[Measure]]
+# What was found, what to remember, the numbers that moved, and what is remembered under new stat keys.
+Part = tuple[ScorePlan, list[Entry], list[Measure], list[Renewed]]
 
 
 def plan_scores(
@@ -104,6 +108,8 @@ def plan_scores(
         for slug in chosen:
             mark = fingerprint(index.accounts, slug)
             plan.marks[slug] = mark.digest
+            if not pages:
+                plan.names[slug] = mark.names
             kept = known.get(slug)
             if kept is not None and kept[0] == scoring.cache.key(mark.digest, mark.health):
                 plan.problems += plan.results.remember(slug, kept[1])
@@ -113,10 +119,11 @@ def plan_scores(
         if signals:
             plan.signals |= scoring.cache.signals(plan.results)
         del known
-        for part, entries, moved in _anew(scoring, stale):
+        for part, entries, moved, renewed in _anew(scoring, stale):
             plan.add(part)
             rows += moved
             scoring.cache.keep(entries, ())
+            scoring.cache.renew(renewed)
         scoring.cache.keep((), gone)
     plan.problems.sort(key=lambda p: (p.path, p.line))
     if rows and pages:
@@ -185,6 +192,7 @@ class _Scoring:
             digest = sha256(weights.model_dump_json().encode()).hexdigest()
         self.cache = Cache(index, ws.today, digest, rules_digest(ws.root))
         self.rows: Rows = {}
+        self.renewing = Renewing(self.cache)
 
     @property
     def weights(self) -> Weights:
@@ -206,14 +214,15 @@ class _Scoring:
         return _Scoring(self.ws, index, self.ranking, self._weights, pages=self.pages)
 
     def part(self, stale: Sequence[Stale]) -> Part:
-        """Score some accounts anew: what is planned, what to remember, and the numbers that moved."""
+        """Score some accounts anew, but for those whose files only look changed."""
         plan, rows = ScorePlan(ChangeSet()), list[Measure]()
+        stale, renewed = self.renewing.sift(stale, plan)
         series = self.series([slug for slug, _ in stale])
         found = [
             self.account(slug, mark, measured, plan, rows)
             for (slug, mark), measured in zip(stale, series, strict=True)
         ]
-        return plan, [entry for entry in found if entry is not None], rows
+        return plan, [entry for entry in found if entry is not None], rows, renewed
 
     def series(self, slugs: Sequence[str]) -> Iterator[list[Measure]]:
         """The measures of each account that a score may rest on. ``slugs`` are in order."""
@@ -248,7 +257,8 @@ class _Scoring:
         stands = standing(gathered.evidence, health)
         plan.results.add(slug, health, stands)
         found = signals(gathered.evidence, facts, health, today, self.weights)
-        read = Entry(slug, mark.digest, "", "", packed, packed_said, "")
+        content = self.renewing.content(slug, mark)
+        read = Entry(slug, mark.digest, "", "", packed, packed_said, "", content)
         if not self.pages:
             plan.signals[slug] = pack_signals([*found, *self._heard(said).signals])
             return None if mark.newest + RACY_NS >= now else read
@@ -263,14 +273,15 @@ class _Scoring:
             return read
         key = self.cache.key(mark.digest, mark.health)
         result = pack_result(health, stands, gathered.problems)
-        return Entry(slug, mark.digest, key, result, packed, packed_said, shown)
+        return Entry(slug, mark.digest, key, result, packed, packed_said, shown, content)
 
     def _known(
         self, slug: str, mark: Fingerprint, plan: ScorePlan
     ) -> tuple[Gathered, Said, str, str] | None:
         """What the account's files say, remembered or read, each with the JSON to remember it by."""
-        remembered = self.cache.gathered(slug, mark.digest)
-        said = self.cache.said(slug, mark.digest)
+        digest = self.renewing.digest(slug, mark)
+        remembered = self.cache.gathered(slug, digest)
+        said = self.cache.said(slug, digest)
         if remembered is not None and said is not None:
             return remembered[0], said[0], remembered[1], said[1]
         account, problems = self._read(slug)

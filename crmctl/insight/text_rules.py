@@ -163,6 +163,16 @@ class TextRules(Strict):
         return sum(1 << bit for bit, (_, phrase) in enumerate(self.places) if VENDOR in phrase)
 
     @cached_property
+    def known(self) -> dict[str, str]:
+        """The vendors that every account may name, by the name to compare by."""
+        return {_spaced(vendor): vendor for vendor in self.vendors if vendor.strip()}
+
+    @cached_property
+    def parts(self) -> list[str]:
+        """Of each of `known` the part without which it is not named."""
+        return list(map(_longest, self.known.values()))
+
+    @cached_property
     def strangers(self) -> frozenset[str]:
         """Capitalised words that are no vendor."""
         return frozenset(name.casefold() for name in self.no_names)
@@ -193,7 +203,8 @@ class Matcher:
         self, rules: TextRules, vendors: Sequence[str] = (), not_vendors: Sequence[str] = ()
     ) -> None:
         self.rules = rules
-        self._vendors = {_spaced(v): v for v in (*vendors, *rules.vendors) if v.strip()}
+        self._own = {_spaced(v): v for v in vendors if v.strip()}
+        self._vendors = self._own | rules.known
         self._strangers = rules.strangers | {name.casefold() for name in not_vendors}
 
     def hear(self, text: str, side: str) -> Iterator[tuple[Sentence, list[Match]]]:
@@ -282,14 +293,13 @@ class Matcher:
 
     @cached_property
     def _parts(self) -> list[str]:
-        """Of each vendor the longest run of letters of its name, without which it is not named."""
-        return [max(_LETTERS.findall(fold(v)), key=len, default="") for v in self._vendors.values()]
+        """Of each vendor the part without which it is not named."""
+        mine = [v for name, v in self._own.items() if name not in self.rules.known]
+        return [*map(_longest, mine), *self.rules.parts]
 
     @cached_property
     def _mentions(self) -> re.Pattern[str] | None:
-        names = sorted(self._vendors, key=lambda name: (-len(name), name))
-        known = "|".join(SEPARATOR.join(map(re.escape, name.split())) for name in names)
-        return re.compile(rf"(?<!\w)(?:{known})(?!\w)", re.IGNORECASE) if known else None
+        return _mentioning(tuple(sorted(self._vendors, key=lambda name: (-len(name), name))))
 
     def _marked(self, text: str) -> str:
         """The text with the names of vendors made unreadable, each letter in its place."""
@@ -364,6 +374,18 @@ def _clause(text: str, match: re.Match[str]) -> int:
 def _word_end(text: str, place: int) -> int:
     rest = _WORD.match(text, place)
     return rest.end() if rest else place
+
+
+def _longest(vendor: str) -> str:
+    """The longest run of letters of a name."""
+    return max(_LETTERS.findall(fold(vendor)), key=len, default="")
+
+
+@lru_cache(maxsize=256)
+def _mentioning(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    """A pattern for these names, which many accounts have in common; None for none."""
+    known = "|".join(SEPARATOR.join(map(re.escape, name.split())) for name in names)
+    return re.compile(rf"(?<!\w)(?:{known})(?!\w)", re.IGNORECASE) if known else None
 
 
 def _spaced(name: str) -> str:

@@ -83,11 +83,13 @@ def _appeared(
     seen = {e.key: e for e in mine}
     baseline = seen.get(folder)
     always = sight.values.get("stage") == ALWAYS_NEW
-    passed = set(baseline.known) if baseline and not first and not always else frozenset()
-    records = (r for r in sight.records(folder) if r not in passed)
-    fresh = [r for r in records if f"{folder}/{r}" not in seen]
+    passed = set(baseline.known) if baseline and not first and not always else set()
+    records = sight.records(folder)
+    if passed and passed.issuperset(records):
+        return []
+    fresh = [r for r in records if r not in passed and f"{folder}/{r}" not in seen]
     new: list[Episode] = []
-    if sight.values.get("stage") != ALWAYS_NEW:
+    if not always:
         if first and baseline is not None:
             baseline.known = fresh
         elif first and fresh:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmctl.insight import scoring
+from crmctl.insight.fingerprint import FOLDERS
 from crmctl.workflow.said import Said
 from crmctl.workflow.syntax import MAX_PAST_DAYS
 from crmctl.workspace import catalog, measures, store
@@ -43,6 +44,13 @@ class Part:
     def scored(self) -> scoring.ScorePlan:
         """Scores and signals, as `crmctl score` would have them now."""
         return scoring.plan_scores(self.ws, self.slugs, signals=True, pages=False)
+
+    def names(self, slug: str, folder: str) -> list[str] | None:
+        """The names of the files in a folder of an account; None where scoring has not listed them."""
+        if "scored" not in vars(self):
+            return None
+        listed = self.scored.names.get(slug)
+        return listed.get(folder, []) if listed is not None and folder in FOLDERS else None
 
     @property
     def health(self) -> Results:

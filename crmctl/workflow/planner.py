@@ -80,7 +80,7 @@ class Planner:
         self.values = values
         self.insight = insight
         starts = {name: workflow.start for name, workflow in workflows.items()}
-        self.conditions = {n: s if isinstance(s, Expression) else None for n, s in starts.items()}
+        self.asked = {n: s.holds if isinstance(s, Expression) else None for n, s in starts.items()}
         self.plan = RunPlan()
         self.baselines = baselines.read(ws)
         self.measured: list[measures.Measure] = []
@@ -181,10 +181,11 @@ class Planner:
         known: dict[str, list[Episode]] = {}
         for episode in history:
             known.setdefault(episode.workflow, []).append(episode)
-        for name, condition in self.conditions.items():
+        values, today = sight.values, sight.today
+        for name, holds in self.asked.items():
             mine = known.get(name, ())
             # Nearly all conditions do not hold, and of these nothing is remembered: done with them.
-            if condition and not mine and condition.holds(sight.values, sight.today) is not True:
+            if holds is not None and not mine and holds(values, today) is not True:
                 continue
             if name in quiet:
                 continue

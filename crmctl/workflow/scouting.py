@@ -44,6 +44,7 @@ def busy(planner: Planner) -> list[str]:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    _ = planner.insight.readable  # found once, and not by each process
     parts = [slugs[start : start + SIZE] for start in range(0, len(slugs), SIZE)]
     # Forked, they have everything that is known by now; each opens the index for itself.
     with ProcessPoolExecutor(

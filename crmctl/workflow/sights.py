@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from crmctl.workflow.triggers import PROFILE
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from crmctl.workflow.values import Insight
     from crmctl.workspace.workspace import Workspace
 
+# Names between strokes, each surely one of ours: not too long, and with a hyphen no reserved word.
+_ORDINARY = re.compile(r"(?:(?![^/]{101})[a-z0-9]+(?:-[a-z0-9]+)+(?:/|\Z))*")
 DEAL_FIELDS = ("stage", "status")
 
 
@@ -33,7 +36,10 @@ class Sight:
     def records(self, folder: str) -> Sequence[str]:
         """The ids in one of the account's folders, sorted."""
         if folder not in self._records:
-            self._records[folder] = names(self._insight.ws, self._slug, folder)
+            listed = self._insight.part(self._slug).names(self._slug, folder)
+            self._records[folder] = (
+                names(self._insight.ws, self._slug, folder) if listed is None else ids(listed)
+            )
         return self._records[folder]
 
     def deals(self, field: str) -> Mapping[str, str]:
@@ -51,5 +57,13 @@ def names(ws: Workspace, slug: str, folder: str) -> list[str]:
         found = os.listdir(f"{ws.root}/{paths.ACCOUNTS}/{slug}/{folder}")
     except (FileNotFoundError, NotADirectoryError):
         return []
-    ids = [name.removesuffix(".md") for name in found if name.endswith(".md")]
-    return sorted(identity for identity in ids if paths.is_slug(identity))
+    return ids(found)
+
+
+def ids(found: Iterable[str]) -> list[str]:
+    """The ids of the records among the files of a folder, sorted."""
+    each = sorted(name[:-3] for name in found if name.endswith(".md"))
+    # Nearly always all of them are: one look at all together shows it.
+    if _ORDINARY.fullmatch("/".join(each)):
+        return each
+    return [name for name in each if paths.is_slug(name)]

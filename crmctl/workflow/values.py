@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.weights import load_weights
@@ -35,6 +35,7 @@ _SCORED: dict[str, object] = dict.fromkeys(term.name for term in (*HEALTH, *INPU
 _COUNTS = frozenset(term.name for term in COUNTS)
 _TASKS = frozenset(("open_tasks", "overdue_tasks"))
 _COUNTED = frozenset(("contacts", "deals", "tasks"))
+_FIELDS = FIELDS["account"]
 
 
 class Insight:
@@ -129,37 +130,39 @@ class AccountValues(Mapping[str, object]):
         self._known: dict[str, object] = {}
 
     def __getitem__(self, name: str) -> object:
-        try:
-            return self._known[name]
-        except KeyError:
-            found = self._known[name] = self._find(name)
-            return found
+        known = self._known
+        if name not in known:
+            known[name] = _source(name)(self, name)
+        return known[name]
 
     def get(self, name: str, _default: object = None) -> object:
         """As ``[]``: what nobody knows is None."""
-        try:
-            return self._known[name]
-        except KeyError:
-            return self[name]
+        known = self._known
+        return known[name] if name in known else self[name]
 
-    def _find(self, name: str) -> object:
-        if name in _SCORED:
-            self._known |= self._scored()
-            return self._known[name]
-        if name in _COUNTS:
-            return self._counted(name)
-        if name in KINDS or name in PACE:
-            return self.part.said.value(self.slug, name)
-        if name.endswith(")"):
-            return self._past(name)
-        if name.startswith(USAGE):
-            found = self.insight.usage(name).get(self.slug)
-            return None if found is None else Decimal(found[1])
-        if "." in name and not name.startswith(OWN):
-            brought = installed.find(name)
-            return None if brought is None else installed.ask(brought, self._plain())
+    def of_scores(self, name: str) -> object:
+        """What a scoring tells."""
+        self._known |= self._scored()
+        return self._known[name]
+
+    def of_talks(self, name: str) -> object:
+        """What was said, and how often."""
+        return self.part.said.value(self.slug, name)
+
+    def of_usage(self, name: str) -> object:
+        """The newest value of a usage measure."""
+        found = self.insight.usage(name).get(self.slug)
+        return None if found is None else Decimal(found[1])
+
+    def of_package(self, name: str) -> object:
+        """A value that an installed package brings."""
+        brought = installed.find(name)
+        return None if brought is None else installed.ask(brought, self._plain())
+
+    def of_profile(self, name: str) -> object:
+        """A field of the profile, ours or the team's own."""
         value = self.part.profiles[self.slug].get(name.removeprefix(OWN))
-        field = FIELDS["account"].get(name)
+        field = _FIELDS.get(name)
         return value if field is None or value is None else field.check(value)
 
     def __iter__(self) -> Iterator[str]:
@@ -168,7 +171,7 @@ class AccountValues(Mapping[str, object]):
     def __len__(self) -> int:
         return len(self.part.profiles[self.slug])
 
-    def _past(self, name: str) -> float | None:
+    def of_past(self, name: str) -> float | None:
         """The value of a `crmctl.workflow.syntax.Past` by its name."""
         asked, _, days = name.removesuffix("d)").partition("(")
         measure, _, method = asked.rpartition(".")
@@ -204,7 +207,8 @@ class AccountValues(Mapping[str, object]):
         """How the account stands, by its scoring."""
         return self.part.health.standing(self.slug)
 
-    def _counted(self, name: str) -> int | None:
+    def of_records(self, name: str) -> int | None:
+        """How many records of a kind there are."""
         if name in _TASKS:
             found = self.insight.tasks.get(self.slug, NO_TASKS)
             return found.open if name == "open_tasks" else found.overdue
@@ -224,3 +228,21 @@ class AccountValues(Mapping[str, object]):
             "shut_gates": found.gates,
             "last_interaction": found.last_heard,
         }
+
+
+@cache
+def _source(name: str) -> Callable[[AccountValues, str], object]:
+    """What answers for a name. Each name is asked of every account."""
+    if name in _SCORED:
+        return AccountValues.of_scores
+    if name in _COUNTS:
+        return AccountValues.of_records
+    if name in KINDS or name in PACE:
+        return AccountValues.of_talks
+    if name.endswith(")"):
+        return AccountValues.of_past
+    if name.startswith(USAGE):
+        return AccountValues.of_usage
+    if "." in name and not name.startswith(OWN):
+        return AccountValues.of_package
+    return AccountValues.of_profile

@@ -242,8 +242,13 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
     raise ValueError("an action has no outcome")
 
 
-def _texts(values: Iterable[object]) -> list[str]:
-    return list(map(_text, values))
+def _texts(values: Iterable[Any]) -> list[str]:
+    found = list(values)
+    with suppress(TypeError):
+        # Joining proves in one go that all of them are texts.
+        "".join(found)
+        return found
+    return list(map(_text, found))
 
 
 def _text(value: object) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crmctl.model.record import Ranking
 
-VERSION = "4"
+VERSION = "5"
 # File systems stamp files with a coarse clock: an entry cached so soon after a change may be older than it looks.
 RACY_NS = 50_000_000
 COLUMNS = (
@@ -49,7 +49,7 @@ CREATE TABLE profile (
 ) WITHOUT ROWID;
 CREATE TABLE document (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, json TEXT NOT NULL);
 CREATE TABLE measure_file (
-  day TEXT PRIMARY KEY, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER, cached INTEGER
+  day TEXT PRIMARY KEY, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER, cached INTEGER, digest TEXT
 ) WITHOUT ROWID;
 CREATE TABLE measure (
   day TEXT, account TEXT, measure TEXT, source TEXT, value TEXT, PRIMARY KEY (day, account, measure, source)
@@ -67,7 +67,8 @@ CREATE TABLE text_file (
   path TEXT PRIMARY KEY, mtime INTEGER, ctime INTEGER, size INTEGER, inode INTEGER, cached INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE facts (
-  account TEXT PRIMARY KEY, fingerprint TEXT, key TEXT, result TEXT, json TEXT, said_key TEXT, said TEXT, signals TEXT
+  account TEXT PRIMARY KEY, fingerprint TEXT, key TEXT, result TEXT, json TEXT, said_key TEXT, said TEXT, signals TEXT,
+  content TEXT
 );
 """
 

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -172,8 +173,11 @@ def _learn(index: Index, day: str, key: Key, newest: dict[Pair, tuple[str, str]]
         parsed = dt.date.fromisoformat(day)
     except ValueError:
         return [Problem(file_of(day), 0, "", "is no date", "place")]
-    cells, problems = _cells(files.read(index.root, file_of(day)) or b"", parsed)
-    index.db.execute("INSERT INTO measure_file VALUES (?, ?, ?, ?, ?, ?)", (day, *key, cached))
+    raw = files.read(index.root, file_of(day)) or b""
+    cells, problems = _cells(raw, parsed)
+    digest = blake2b(raw, digest_size=16).hexdigest()
+    row = (day, *key, cached, digest)
+    index.db.execute("INSERT INTO measure_file VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     # Of two sources on one day, the first by name counts.
     cells.sort(key=itemgetter(3), reverse=True)
     newest.update(((m, a), (day, v)) for a, m, v, _ in cells)

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from crmctl.insight.churn_weights import ChurnWeights, check_signs, lint_churn
+from crmctl.insight.forecast_weights import ForecastWeights
 from crmctl.insight.health_lint import lint_health
 from crmctl.insight.health_weights import INPUTS, HealthWeights
 from crmctl.insight.icp_weights import IcpWeights, lint_icp
@@ -49,6 +50,7 @@ class Weights(Strict):
     relationships: RelationshipWeights | None = None
     rhythm: RhythmWeights | None = None
     metrics: MetricWeights | None = None
+    forecast: ForecastWeights | None = None
 
     @model_validator(mode="after")
     def _signs(self) -> Self:

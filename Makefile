@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo sandbox test bench lint format docs schemas lock clean
+.PHONY: help demo sandbox test bench lint format docs pictures schemas lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -32,6 +32,9 @@ bench: .venv/.installed ## measure the commands on a large workspace
 docs: .venv/.installed ## write the reference from the code, and run the sessions in the docs again
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/sessions.py
+
+pictures: .venv/.installed ## take the README's pictures of the site and the terminal anew (needs Chromium)
+	$(BIN)/python docs/pictures.py
 
 schemas: .venv/.installed ## write the JSON schemas from the model
 	$(BIN)/crmctl schema

@@ -148,6 +148,18 @@ def walk(demo: Demo) -> None:
     demo.run("insights", "tamarack-rail", lines=24)
     demo.run("today", "--owner", "mira", lines=30)
 
+    demo.say(
+        "Before a call, and before the quarter's meeting: the second page holds nothing internal"
+    )
+    demo.run("brief", "harbour-lane-logistics", lines=30)
+    demo.run(
+        "review", "harbour-lane-logistics", "--type", "qbr", "--audience", "customer", lines=30
+    )
+
+    demo.say("The dashboards: a book, and who may be lost at what cost")
+    demo.run("dashboard", lines=40)
+    demo.run("dashboard", "risk", lines=24)
+
     demo.say("The same as pages, for a browser: no server, no request to anybody")
     demo.run("report", "build", "--out", "../site")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crmctl.cli.options import Json
 from crmctl.cli.session import Session, session
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from crmctl.render.site.build import Built
 
 PORT = 8642
+NAMED = 4  # files that `serve` names when it has built again
 
 Out = Annotated[
     Path | None,
@@ -27,20 +29,35 @@ Owner = Annotated[
 ]
 
 
-def build(ctx: typer.Context, out: Out = None, owner: Owner = "") -> None:
+def build(
+    ctx: typer.Context,
+    out: Out = None,
+    owner: Owner = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what would be written; write nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Build the site: pages that need no server and ask nobody for anything.
 
-    A portfolio, a page an account, health over time, and what may be lost. Only what changed is written again, and
-    a folder that holds anything else is left alone. It names customers and people: mind where it goes.
+    A portfolio, a page an account, metrics, cohorts, health over time, and what may be lost. Only what changed is
+    written again, and a folder that holds anything else is left alone. It names customers and people: mind where it
+    goes.
 
     Example: crmctl report build --out ~/site
     """
     from crmctl.model.errors import PartialError
 
     current = session(ctx)
-    made = _build(current, out, owner)
-    _told(current, made)
-    current.out.line(f"{made.folder / 'index.html'}")
+    made = _build(current, out, owner, dry=dry_run)
+    if json:
+        current.out.json(_document(made, dry=dry_run))
+    else:
+        _told(current, made)
+        if dry_run:
+            current.out.records(("what", "file"), _files(made))
+        else:
+            current.out.line(f"{made.folder / 'index.html'}")
     if made.problems:
         raise PartialError(f"{len(made.problems)} problems; what could be read is in the site")
 
@@ -55,7 +72,7 @@ def serve(
 ) -> None:
     """Show the site on this machine, and build it again when a file changes.
 
-    It answers nobody but this machine. Ctrl-C ends it.
+    It answers nobody but this machine. Each time it says which pages changed; reload them to see it. Ctrl-C ends it.
 
     Example: crmctl report serve
     """
@@ -72,7 +89,7 @@ def serve(
         try:
             for _ in serving.changes(lambda: serving.state(root, _today(root))):
                 try:
-                    _told(current, _build(current, out, owner, fresh=True))
+                    _told(current, _build(current, out, owner, fresh=True), named=True)
                 except CrmError as error:
                     current.out.warn(str(error))
         except KeyboardInterrupt:
@@ -85,7 +102,9 @@ def _today(root: Path) -> dt.date:
     return Workspace(root).today
 
 
-def _build(current: Session, out: Path | None, owner: str, *, fresh: bool = False) -> Built:
+def _build(
+    current: Session, out: Path | None, owner: str, *, fresh: bool = False, dry: bool = False
+) -> Built:
     """Build, with progress on a terminal; ``fresh`` reads the clock and the configuration anew."""
     from crmctl.cli.progress import reading
     from crmctl.render.site.build import build as built
@@ -93,10 +112,33 @@ def _build(current: Session, out: Path | None, owner: str, *, fresh: bool = Fals
 
     ws = Workspace(current.ws.root) if fresh else current.ws
     with reading(("accounts",), shown=not current.quiet) as tick:
-        return built(ws, out or ws.state_dir / "site", owner, lambda: tick("accounts", 1))
+        return built(ws, out or ws.state_dir / "site", owner, lambda: tick("accounts", 1), dry=dry)
 
 
-def _told(current: Session, made: Built) -> None:
+def _files(made: Built) -> list[dict[str, str]]:
+    done = made.written
+    kinds = {"new": done.new, "changed": done.changed, "removed": done.removed}
+    return [{"what": what, "file": path} for what, paths in kinds.items() for path in sorted(paths)]
+
+
+def _document(made: Built, *, dry: bool) -> dict[str, Any]:
+    done = made.written
+    return {
+        "folder": str(made.folder),
+        "index": str(made.folder / "index.html"),
+        "dry_run": dry,
+        "accounts": made.accounts,
+        "read": made.rendered,
+        "new": sorted(done.new),
+        "changed": sorted(done.changed),
+        "removed": sorted(done.removed),
+        "same": done.same,
+        "problems": [str(problem) for problem in dict.fromkeys(made.problems)],
+    }
+
+
+def _told(current: Session, made: Built, *, named: bool = False) -> None:
+    """Say how many files there are and what was done to them; ``named`` also which."""
     for problem in dict.fromkeys(made.problems):
         current.out.warn(str(problem))
     done = made.written
@@ -105,14 +147,17 @@ def _told(current: Session, made: Built) -> None:
         ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"
     )
     pages = len(done.new) + len(done.changed) + done.same
-    current.out.say(f"{made.accounts} accounts, {pages} files: {told}")
+    files = [row["file"] for row in _files(made)] if named else []
+    more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+    which = f" ({', '.join(files[:NAMED])}{more})" if files else ""
+    current.out.say(f"{made.accounts} accounts, {pages} files: {told}{which}")
 
 
 def register(app: typer.Typer) -> None:
     """Put these commands into the tree."""
     from crmctl.cli.app import group
 
-    verbs = group("The site: portfolio, accounts, trend and risk as pages.")
+    verbs = group("The site: portfolio, accounts, metrics, cohorts, trend and risk as pages.")
     verbs.command("build")(build)
     verbs.command("serve")(serve)
     app.add_typer(verbs, name="report")

@@ -28,6 +28,7 @@ from crmctl.workspace.measures import Measure
 
 if TYPE_CHECKING:
     from crmctl.insight.text_rules import TextRules
+    from crmctl.insight.text_signals import Heard
     from crmctl.insight.weights import Weights
 
 
@@ -74,10 +75,14 @@ def picture(
     weights: Weights,
     rules: TextRules | None = None,
     root: Path | None = None,
+    *,
+    evidence: Evidence | None = None,
+    said: Heard | None = None,
 ) -> dict[str, Any]:
     """All that reviews, plans and briefs need of one account, as of ``today``; texts are read by ``rules``, if given.
 
-    ``root`` is the workspace, in which files that deals cite are looked up; without it there are none.
+    ``root`` is the workspace, in which files that deals cite are looked up; without it there are none. ``evidence``
+    and ``said``, what the texts say as of ``today``, spare the work where they are known already.
 
     Keys: ``slug``, ``name``, ``today``, ``profile`` (effective values), ``health`` (`plain_health`),
     ``churn`` (`crmctl.insight.churn.Risk`, None for who is no customer), ``usage`` (by measure: day and value,
@@ -86,12 +91,12 @@ def picture(
     ``risks``, ``buying``, ``expansion``, ``sentiment`` (`crmctl.insight.sentiment.Sentiment`, None without rules),
     ``goals``, ``tasks`` (open), ``conversations`` (latest first).
     """
-    evidence = gather(account, today)
+    evidence = evidence or gather(account, today)
     series = by_measure(measures)
     facts, health = judged(evidence, series, today, weights)
     people = relationships(account, evidence, today, weights.health.measuring)
     found = signals(evidence, facts, health, today, weights)
-    said = heard(account, rules, today) if rules else None
+    said = said or (heard(account, rules, today) if rules else None)
     found += said.signals if said else ()
     cited = Sources(account, root)
     deals = sorted(account.deals.values(), key=lambda d: (d.date("close") or dt.date.max, d.id))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.citing import Lines
+from crmctl.insight.evidence import Evidence, gather
 from crmctl.insight.picture import picture
 from crmctl.insight.provenance import field_source
 from crmctl.insight.text_rules import load_rules
+from crmctl.insight.text_signals import Heard, told
+from crmctl.insight.texts import condense
 from crmctl.insight.weights import load_weights
 from crmctl.model.errors import DamagedFile
 from crmctl.workspace import files, measures, paths, store
@@ -19,6 +22,7 @@ from crmctl.workspace.index import opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crmctl.insight.said import Said
     from crmctl.insight.text_rules import TextRules
     from crmctl.insight.weights import Weights
     from crmctl.model.record import Account
@@ -27,23 +31,48 @@ if TYPE_CHECKING:
     from crmctl.workspace.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen:
-    """An account, its measures oldest first, the weights, the rules for texts, and where things stand (`Lines`)."""
+    """An account, its measures oldest first, the weights, the rules for texts, and where things stand (`Lines`).
+
+    ``said`` is what its texts say, where that is remembered from an earlier reading of them.
+    """
 
     account: Account
     measures: Sequence[Measure]
     weights: Weights
     rules: TextRules
     lines: Lines
+    said: Said | None = None
+    _evidence: dict[dt.date, Evidence] = field(default_factory=dict, init=False, repr=False)
+    _heard: dict[dt.date, Heard] = field(default_factory=dict, init=False, repr=False)
 
     def picture(self, today: dt.date) -> dict[str, Any]:
-        """`crmctl.insight.picture.picture` with sources as they are shown: with their line."""
+        """`crmctl.insight.picture.picture` with sources as they are shown: with their line, near the account."""
         found = picture(
-            self.account, self.measures, today, self.weights, self.rules, self.lines.root
+            self.account,
+            self.measures,
+            today,
+            self.weights,
+            root=self.lines.root,
+            evidence=self.evidence(today),
+            said=self.heard(today),
         )
-        seen: dict[str, Any] = self._near(self.lines.cited(found))
+        seen: dict[str, Any] = self.lines.near(found)
         return seen
+
+    def evidence(self, today: dt.date) -> Evidence:
+        """What the records say as of a day, gathered once."""
+        if today not in self._evidence:
+            self._evidence[today] = gather(self.account, today)
+        return self._evidence[today]
+
+    def heard(self, today: dt.date) -> Heard:
+        """What the texts say as of a day, read once."""
+        if today not in self._heard:
+            said = condense(self.account, self.rules, today) if self.said is None else self.said
+            self._heard[today] = told(said, self.rules, today)
+        return self._heard[today]
 
     def where(self, name: str) -> str:
         """Where a field of the profile stands, empty when nobody states it."""
@@ -52,13 +81,6 @@ class Seen:
     def near(self, source: str) -> str:
         """A source without the account's own folder in front."""
         return source.removeprefix(f"{paths.ACCOUNTS}/{self.account.slug}/")
-
-    def _near(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: self._near(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._near(item) for item in value]
-        return self.near(value) if isinstance(value, str) else value
 
 
 def read(ws: Workspace, slug: str) -> Seen:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from crmctl.insight.evidence import gather
 from crmctl.insight.relationships_map import relationship_weights, stakeholder_map
-from crmctl.insight.text_signals import heard
 from crmctl.render.account import Seen, read
 
 if TYPE_CHECKING:
@@ -90,8 +88,8 @@ def view_of(seen: Seen, today: dt.date, team: Sequence[Member]) -> View:
     how = relationship_weights(seen.weights)
     made = stakeholder_map(
         seen.account,
-        gather(seen.account, today),
-        heard(seen.account, seen.rules, today).sentiment,
+        seen.evidence(today),
+        seen.heard(today).sentiment,
         today,
         how,
         seen.weights.health.measuring,

@@ -44,11 +44,20 @@ def read_in(
 class Reader:
     """Reads accounts of one workspace and gathers the problems it meets.
 
-    ``only`` limits which subfolders are read (``contacts``, ``deals``, ``interactions``, ``tasks``).
+    ``only`` limits which subfolders are read (``contacts``, ``deals``, ``interactions``, ``tasks``). ``kept`` is given
+    the bytes of every record's file by path, for who must look into them again.
     """
 
-    def __init__(self, root: Path, ranking: Ranking, *, fast: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        ranking: Ranking,
+        *,
+        fast: bool = False,
+        kept: dict[str, bytes] | None = None,
+    ) -> None:
         self.root = root
+        self.kept = kept
         self.ranking = ranking
         self.fast = fast
         self.problems: list[Problem] = []
@@ -65,6 +74,8 @@ class Reader:
             if raw is None:
                 self.problems.append(Problem(path, 0, "", "is missing", "missing"))
                 return None
+            if self.kept is not None:
+                self.kept[path] = raw
             record, problems = read_record(raw, path, self.ranking, fast=self.fast)
         except DamagedFile as error:
             self.problems += error.problems

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 import threading
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 MAX_CHARS = 30_000  # even at two values in three characters, within the guarded loader's 20,000
 
@@ -25,20 +26,76 @@ class NotPlain(Exception):
 
 def load_plain(text: str) -> Any:
     """The data of a plain text; NotPlain sends the caller to the guarded loader."""
-    plain, loads = _tools()
+    _, loads = _tools()
     if (
         loads is None
         # Beside other threads yaml-rs 0.1 now and then brings the whole process down.
         or threading.current_thread() is not threading.main_thread()
-        or len(text) > MAX_CHARS
-        or not text.replace("\n", "").isprintable()
-        or not plain(text)
+        or not is_plain(text)
     ):
         raise NotPlain
     try:
         return loads(text)
     except Exception:  # noqa: BLE001 - the guarded loader reads it again and names what is wrong
         raise NotPlain from None
+
+
+def start_of(text: str, key_path: Sequence[str | int]) -> int | None:
+    """Where in a plain text the line of the key or list item at ``key_path`` is; None where there is none.
+
+    It is the line of `crmctl.workspace.yamlio.start_of`, found without parsing; NotPlain where that cannot be done.
+    In a plain text only the keys of one depth have just their indent before them: literal blocks and lists stand
+    deeper, or begin with a hyphen.
+    """
+    start, end = 0, len(text)
+    found: int | None = None
+    for depth, step in enumerate(key_path):
+        if found is not None:
+            if (inside := _VALUE.match(text, found)) is None:
+                raise NotPlain
+            if inside[1]:
+                # A list or a map on one line is for the parser, a word has nothing beneath it.
+                if inside[1] in "[{":
+                    raise NotPlain
+                return None
+            start = inside.end()
+            after = _after(2 * (depth - 1)).search(text, start)
+            end = after.start() if after else end
+        if isinstance(step, int):
+            if depth + 1 < len(key_path):
+                raise NotPlain
+            items = _ITEM.finditer(text, start, end) if depth and step >= 0 else iter(())
+            return next((item.start() for item in islice(items, step, None)), None)
+        found = _key(text, " " * (2 * depth) + step + ":", start, end)
+        if found is None:
+            return None
+    return found
+
+
+def _key(text: str, line: str, start: int, end: int) -> int | None:
+    if text.startswith(line, start, end) and (not start or text[start - 1] == "\n"):
+        return start
+    at = text.find(f"\n{line}", max(start - 1, 0), end)
+    return None if at < 0 else at + 1
+
+
+@cache
+def _after(indent: int) -> re.Pattern[str]:
+    """A line that ends what stands beneath a key with this indent."""
+    return re.compile(rf"^ {{0,{indent}}}[^ \n#-]", re.MULTILINE)
+
+
+# Behind the key's name: the first character of its value, empty where that stands on the lines below.
+_VALUE = re.compile(r" *[^\n:]*+: *([^ \n#]?)[^\n]*\n")
+_ITEM = re.compile(r"^ *- ", re.MULTILINE)
+
+
+def is_plain(text: str) -> bool:
+    """Whether the text is within the plain grammar."""
+    plain, _ = _tools()
+    return (
+        len(text) <= MAX_CHARS and text.replace("\n", "").isprintable() and plain(text) is not None
+    )
 
 
 @cache

@@ -9,11 +9,19 @@ import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from crmctl.insight import scoring
+from crmctl.insight.rules_file import rules_bytes
+from crmctl.insight.scoring import plan_scores
 from crmctl.model.errors import UsageError
+from crmctl.model.record import Account
+from crmctl.render import account as account_reading
 from crmctl.render.site import build as building
+from crmctl.render.site import environment
+from crmctl.render.site.account_page import account_page
 from crmctl.render.site.build import Built, build
 from crmctl.render.site.output import MANIFEST, Folder
 from crmctl.workspace import store
@@ -188,6 +196,59 @@ def test_one_account_rewrites_its_page_and_what_sums_it_up(ws: Workspace, out: P
         "accounts/vega-solar.html", "index.html", "owners/mira.html", "risk.html", MANIFEST,
     }  # fmt: skip
     assert "2027-03-05" in (out / "index.html").read_text()
+
+
+def test_one_changed_account_is_the_only_one_that_is_computed(
+    ws: Workspace, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(ws, out)
+    made: list[str] = []
+
+    def counted(account: Account, *given: Any) -> Any:
+        made.append(account.slug)
+        return account_page(account, *given)
+
+    monkeypatch.setattr(building, "account_page", counted)
+    build(ws, out)
+    assert made == []
+    note = next((ws.root / "accounts/nordkap-fisk/interactions").glob("*.md"))
+    note.write_text(note.read_text() + "\nThey are happy.\n")
+    build(ws, out)
+    assert made == ["nordkap-fisk"]
+
+
+def test_what_all_pages_rest_on_makes_all_of_them_anew(
+    ws: Workspace, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(ws, out)
+    for name in ("weights.yaml", "signals.yaml", "crmctl.yaml"):
+        (ws.root / name).write_bytes(rules_bytes(ws.root, name) + b"\n# changed\n")
+        assert build(Workspace(ws.root), out).rendered == 3, name
+    monkeypatch.setenv("CRMCTL_NOW", "2026-11-17T08:00:00Z")
+    assert build(Workspace(ws.root), out).rendered == 3
+    monkeypatch.setattr(environment, "digest", lambda: "another version")
+    assert build(Workspace(ws.root), out).rendered == 3
+    assert build(Workspace(ws.root), out).rendered == 0
+
+
+def test_texts_that_a_scoring_has_read_are_not_read_again(
+    ws: Workspace, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(ws, out)
+    want = contents(out)
+    monkeypatch.setattr(scoring, "RACY_NS", 0)
+    plan_scores(ws)
+
+    def never(*given: object) -> None:
+        raise AssertionError(given)
+
+    monkeypatch.setattr(account_reading, "condense", never)
+    shutil.rmtree(out)
+    build(ws, out)
+    found = contents(out)
+    assert {p: found[p] for p in found if p != MANIFEST} == {
+        p: want[p] for p in want if p != MANIFEST
+    }
 
 
 @pytest.mark.parametrize("kind", ["tasks", "contacts"])

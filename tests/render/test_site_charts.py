@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmctl.render.book import totals
 from crmctl.render.site import charts
 from crmctl.render.site.environment import ago, score, signed
-from crmctl.render.site.overview import totals
 
 DAY = dt.date(2026, 1, 31)
 POINTS = [(DAY + dt.timedelta(7 * n), float(40 + n)) for n in range(12)]
@@ -36,6 +37,11 @@ def drawings() -> dict[str, str]:
             [charts.Dot(5, 0.2, EVIL, "accounts/a.html", "bad"), charts.Dot(0, 0, "n", "x.html", "best")],
             0.5,
         ),
+        "curve": charts.curve(
+            EVIL, {EVIL: [(0, 0.0), (3, 0.0), (3, 50.0), (9, None), (10, 90.0)], "b": [(0, 5.0)]},
+            {0: "0", 5: EVIL, 10: "10"}, (0, 50, 100), dots=True,
+        ),
+        "reach": charts.reach(EVIL, -30, 40, 120, (-100, 100)),
         "spark": charts.sparkline(EVIL, [1, 2, 3], 0, 100),
     }  # fmt: skip
 
@@ -79,6 +85,32 @@ def test_dots_have_a_name_and_a_page() -> None:
 
 def test_the_same_numbers_give_the_same_bytes() -> None:
     assert drawings() == drawings()
+
+
+VALUES = st.floats(-1e6, 1e6) | st.integers(-3, 200).map(float) | st.just(5.0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 900), VALUES), min_size=2, max_size=20).filter(
+        lambda points: len({day for day, _ in points}) > 1
+    ),
+    st.none() | st.lists(st.integers(1, 99), max_size=5, unique=True),
+)
+def test_one_line_is_drawn_as_the_library_draws_it(
+    points: list[tuple[int, float]], marks: list[int] | None
+) -> None:
+    class Several(dict[str, charts.Points]):
+        """One series that is counted as two, so that the library draws it."""
+
+        def __len__(self) -> int:
+            return 2
+
+    series = {"n": [(DAY + dt.timedelta(day), value) for day, value in sorted(points)]}
+    settings: dict[str, Any] = {}
+    if marks is not None:
+        scale = sorted({0.0, 100.0, *map(float, marks)})
+        settings = {"low": 0, "high": 100, "marks": scale, "height": 180, "width": 560}
+    assert charts.line(EVIL, series, **settings) == charts.line(EVIL, Several(series), **settings)
 
 
 def test_a_sparkline_needs_two_values() -> None:

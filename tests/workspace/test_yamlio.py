@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
@@ -477,6 +478,70 @@ sources:
 
 def test_an_everyday_header_is_read_by_the_fast_parser() -> None:
     assert same(yamlfast.load_plain(PLAIN), load(PLAIN))
+
+
+TRAPS = """\
+goals: |
+  sources:
+    crm: of no key
+notes:
+
+  # sources: of a comment
+  - "sources: of a list"
+  - two
+tags:
+- one
+# crm:
+- two
+empty:
+sources:
+  crm:
+    plan: pro
+    crm: 3
+    text: |
+      plan: of text
+  other:
+    plan: [a, b]
+seats: 12
+plan: {a: 1}
+"""
+
+
+@pytest.mark.parametrize("text", [PLAIN, TRAPS])
+def test_lines_of_a_plain_header_are_found_without_parsing(text: str) -> None:
+    assert yamlfast.is_plain(text)
+    root = yamlio.compose(text)
+    told = 0
+    for path in {*key_paths(root), ("crm",), ("sources", "plan"), ("notes", 0, "x"), ("",)}:
+        start = yamlio.start_of(root, path)
+        try:
+            found = yamlfast.start_of(text, path)
+        except yamlfast.NotPlain:
+            assert len(path) > 1
+            continue
+        told += 1
+        assert (found is None) == (start is None), path
+        assert text.count("\n", 0, found or 0) == text.count("\n", 0, start or 0), path
+    assert told > 20
+
+
+def key_paths(
+    node: yamlio.Node | None, at: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a document, and next to each one that is not there."""
+    if isinstance(node, yamlio.Pairs):
+        for key, value in node.items:
+            yield (*at, str(key.value))
+            yield from key_paths(value, (*at, str(key.value)))
+        yield (*at, "nosuch")
+        yield (*at, 0)
+    elif isinstance(node, yamlio.Items):
+        for place in range(len(node.items) + 1):
+            yield (*at, place)
+        yield (*at, "crm")
+    elif at:
+        yield (*at, 0)
+        yield (*at, "crm")
 
 
 def test_without_the_fast_parser_the_result_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,28 +6,21 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from crmctl.insight.churn import CUSTOMERS, Risk, assess
-from crmctl.insight.churn_history import features
-from crmctl.insight.citing import Lines
-from crmctl.insight.evidence import gather
-from crmctl.insight.facts import by_measure, measured
 from crmctl.insight.insights import insights, plain
 from crmctl.insight.insights_draft import GROUPS
-from crmctl.insight.trend import Trend, trend, written
 from crmctl.render.account import Seen
-from crmctl.render.map_document import map_context
+from crmctl.render.book_row import Row, tell
 from crmctl.render.map_svg import drawing
-from crmctl.render.map_view import view_of
 from crmctl.render.site import charts
 from crmctl.render.site.environment import score, signed, words
 
 if TYPE_CHECKING:
-    from crmctl.insight.inputs.fact import Series
+    from crmctl.insight.citing import Lines
+    from crmctl.insight.said import Said
     from crmctl.model.record import Account
     from crmctl.render.site.frame import Frame
     from crmctl.workspace.measures import Measure
 
-Row = dict[str, Any]
 TALKS = 60  # conversations on a page; the rest is only counted
 CHARTS = 4  # of usage, the rest as a line of text
 # What comes first among the measures of usage, as far as there is any.
@@ -36,22 +29,23 @@ _TOLD = ("risks", "chances", "promises", "changed", "questions")
 
 
 def account_page(
-    account: Account, rows: Sequence[Measure], frame: Frame
+    account: Account,
+    rows: Sequence[Measure],
+    frame: Frame,
+    lines: Lines,
+    said: Said | None = None,
 ) -> tuple[Row, dict[str, Any]]:
     """The account's row as plain JSON, and what the template ``account.html`` is given.
 
-    ``rows`` are all its measures, oldest first.
+    ``rows`` are all its measures, oldest first; ``said`` is what its texts say, where that is remembered.
     """
-    seen = Seen(account, rows, frame.weights, frame.rules, Lines(frame.root, account.slug))
-    picture = seen.picture(frame.today)
-    series = by_measure(rows)
-    view = view_of(seen, frame.today, frame.team)
-    people = map_context(view)
+    seen = Seen(account, rows, frame.weights, frame.rules, lines, said)
+    made = tell(seen, frame)
+    picture, view, people = made.picture, made.view, made.people
+    # With the answers to surveys, the page of metrics need not read the accounts again.
+    row = made.row | {"answers": [list(each) for each in seen.evidence(frame.today).answers]}
+    scores, risk = made.scores, made.risk
     told = insights(account, picture, rows, frame.weights)
-    scores = _scores(series, picture["health"]["score"], frame)
-    moving = trend_now(scores, frame)
-    risk = _risk(account, series, frame)
-    row = _row(account, picture, people, risk, scores, moving, frame)
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name in _TOLD}
     for insight in told:
         if insight.group in groups:
@@ -87,125 +81,6 @@ def _near(seen: Seen, insight: dict[str, Any]) -> dict[str, Any]:
         {**c, "source": seen.near(seen.lines.cite(c["source"]))} for c in insight["citations"]
     ]
     return insight | {"citations": places}
-
-
-def _risk(account: Account, series: Series, frame: Frame) -> Risk | None:
-    """The churn risk of a customer; None for those who cannot be lost."""
-    if account.profile.text("stage") not in CUSTOMERS:
-        return None
-    evidence = gather(account, frame.today)
-    facts = measured(evidence, series, frame.today, frame.weights)
-    risk = assess(evidence, facts, frame.today, frame.churn)
-    if frame.model is not None:
-        known = features(evidence, series, frame.today, frame.weights.health.measuring)
-        share = frame.model.probability({name: f.value for name, f in known.items()})
-        risk = risk._replace(model=share)
-    return risk
-
-
-def _scores(series: Series, now: float | None, frame: Frame) -> list[tuple[int, float | None]]:
-    """The scores that were written down before today, then today's."""
-    today = frame.today.toordinal()
-    points, shares = (
-        [item for item in series.get(name, ()) if item[0] < today]
-        for name in ("health.score", "health.coverage")
-    )
-    before = written(points, shares, frame.weights.health.coverage_floor)
-    return [*before, (today, None if now is None else float(score(now)))]
-
-
-def trend_now(scores: Sequence[tuple[int, float | None]], frame: Frame) -> Trend | None:
-    """Which way a score goes; None while too little is written down."""
-    rules = frame.weights.health.trend
-    return None if rules is None else trend(scores, frame.today, rules)
-
-
-def _row(
-    account: Account,
-    picture: Mapping[str, Any],
-    people: Mapping[str, Any],
-    risk: Risk | None,
-    scores: Sequence[tuple[int, float | None]],
-    moving: Trend | None,
-    frame: Frame,
-) -> Row:
-    profile, health = account.profile, picture["health"]
-    owner = profile.text("owner")
-    arr = profile.number("arr")
-    talks = [talk["at"].date() for talk in picture["conversations"]]
-    last = max((talk for talk in talks if talk <= frame.today), default=None)
-    drivers = sorted(
-        (s for s in (risk.signs if risk else ()) if s.state == "seen"), key=lambda s: -s.adds
-    )
-    lines = Lines(frame.root, account.slug)
-    prefix = f"accounts/{account.slug}/"
-    return {
-        "slug": account.slug,
-        "name": profile.title,
-        "owner": owner,
-        "stage": profile.text("stage"),
-        "step": profile.text("step"),
-        "segment": profile.text("segment"),
-        "industry": profile.text("industry"),
-        "customer": profile.text("stage") in CUSTOMERS,
-        "arr": None if arr is None else str(arr),
-        "currency": profile.text("currency") or frame.currency,
-        "renewal": _iso(profile.date("renewal")),
-        "auto": profile.get("auto_renew"),
-        "score": health["score"],
-        "status": health["status"],
-        "coverage": health["coverage"],
-        "why": _why(health),
-        "trend": None if moving is None else list(moving),
-        "scores": [[dt.date.fromordinal(place).isoformat(), value] for place, value in scores],
-        "risk": None
-        if risk is None
-        else {
-            "share": risk.probability,
-            "band": risk.band,
-            "high": risk.high,
-            "model": risk.model,
-            "reason": risk.reason,
-            "drivers": [
-                {
-                    "name": s.name,
-                    "note": s.note,
-                    "adds": s.adds,
-                    "source": lines.cite(s.source).removeprefix(prefix),
-                }
-                for s in drivers
-            ],
-        },
-        "next": _next(profile.text("next_step"), profile.date("next_step_due"), frame.today),
-        "steps": [
-            {
-                "what": str(deal.get("name") or deal["id"]),
-                **_next(deal.get("next_step"), deal.get("next_step_due"), frame.today),
-            }
-            for deal in picture["opportunities"]
-        ],
-        "gaps": people["gaps"],
-        "last": _iso(last),
-    }
-
-
-def _next(text: Any, due: dt.date | None, today: dt.date) -> dict[str, Any]:
-    """A next step: there, overdue, or missing."""
-    state = "missing" if not text else "overdue" if due is not None and due < today else "there"
-    return {"text": str(text or ""), "due": _iso(due), "state": state}
-
-
-def _why(health: Mapping[str, Any]) -> str:
-    """What most decides the score, in one line."""
-    gates = "; ".join(gate["reason"] for gate in health["gates"])
-    if gates or health["reason"]:
-        return gates or str(health["reason"])
-    tips = health["recommendations"]
-    return str(tips[0]["reason"]) if tips else ""
-
-
-def _iso(value: dt.date | None) -> str | None:
-    return None if value is None else value.isoformat()
 
 
 def _reasons(health: Mapping[str, Any]) -> list[dict[str, Any]]:

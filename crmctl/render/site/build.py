@@ -6,6 +6,7 @@ accounts on the rows of all. What an account's page and row were made from is ke
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -16,15 +17,19 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from crmctl.insight.cache import Cache
 from crmctl.insight.churn_model import OWN
-from crmctl.insight.fingerprint import fingerprint
+from crmctl.insight.citing import Lines, Rows
+from crmctl.insight.fingerprint import Fingerprint, fingerprint
+from crmctl.insight.rules_file import rules_digest
 from crmctl.model.errors import Problem, UsageError
-from crmctl.render.site import environment, overview
-from crmctl.render.site.account_page import Row, account_page
+from crmctl.render.book_row import Row, beside
+from crmctl.render.site import environment, metrics_pages, overview
+from crmctl.render.site.account_page import account_page
 from crmctl.render.site.frame import Frame, frame
 from crmctl.render.site.output import Folder, Written
 from crmctl.workspace import files, measures, paths, store
-from crmctl.workspace.index import RACY_NS, opened, stat_key
+from crmctl.workspace.index import RACY_NS, Index, opened
 
 if TYPE_CHECKING:
     from crmctl.workspace.measures import Measure
@@ -60,8 +65,10 @@ class Made(NamedTuple):
 class _Job:
     """What a process that renders accounts needs; forked, it has it already."""
 
+    ws: Workspace
     frame: Frame
     series: Mapping[str, Sequence[Measure]]
+    marks: Mapping[str, Fingerprint]
     folder: Folder
     owner: str
 
@@ -69,13 +76,15 @@ class _Job:
 _job: list[_Job] = []
 
 
-def build(ws: Workspace, out: Path, owner: str = "", step: Step | None = None) -> Built:
-    """Bring the site in a folder up to date; by ``owner`` only their accounts.
+def build(
+    ws: Workspace, out: Path, owner: str = "", step: Step | None = None, *, dry: bool = False
+) -> Built:
+    """Bring the site in a folder up to date; by ``owner`` only their accounts. ``dry`` says what that would do.
 
     UsageError if the folder is not ours or the owner has no account. A damaged profile is a problem, and has no page.
     """
     chosen = _owned(ws, owner)
-    folder = Folder(out, ws.root)
+    folder = Folder(out, ws.root, dry=dry)
     written, problems = Written(), []
     shared = frame(ws)
     with opened(ws.root, ws.state_dir) as index:
@@ -99,7 +108,7 @@ def build(ws: Workspace, out: Path, owner: str = "", step: Step | None = None) -
             written.same += 1
         else:
             stale.append(slug)
-    job = _Job(shared, series, folder, owner)
+    job = _Job(ws, shared, series, marks, folder, owner)
     for made in _rendered(job, stale, known):
         problems += made.problems
         if made.row is not None:
@@ -111,14 +120,22 @@ def build(ws: Workspace, out: Path, owner: str = "", step: Step | None = None) -
     for path, data in _overviews(listed, shared, owner, problems):
         what, pages[path] = folder.put(path, data, known.get(path, ""))
         written.note(path, what)
+    past = metrics_pages.mark(ws, keys)
+    if past == folder.manifest.get("past") and all(map(folder.stands, metrics_pages.PAGES)):
+        pages |= {path: known[path] for path in metrics_pages.PAGES if path in known}
+        written.same += len(metrics_pages.PAGES)
+    else:
+        for path, data in metrics_pages.pages(ws, listed, shared, _common(shared, owner, "")):
+            what, pages[path] = folder.put(path, data, known.get(path, ""))
+            written.note(path, what)
     for path in sorted(known.keys() - pages.keys()):
         if folder.remove(path, known[path]):
             written.removed.append(path)
     # What was written while we read may be older than it looks: it is read again the next time.
     sure = {s for s in rows if marks[s].newest + RACY_NS < started}
     kept = {s: {"key": keys[s] if s in sure else "", "row": row} for s, row in rows.items()}
-    manifest = {"pages": pages, "accounts": kept}
-    if folder.manifest.get("pages") != pages or folder.manifest.get("accounts") != kept:
+    manifest = {"pages": pages, "accounts": kept, "past": past if sure == rows.keys() else ""}
+    if any(folder.manifest.get(name) != value for name, value in manifest.items()):
         folder.finish(manifest)
     return Built(folder.path, written, len(listed), len(stale), problems)
 
@@ -147,12 +164,11 @@ def _basis(ws: Workspace, owner: str) -> bytes:
 
 
 def _key(root: Path, basis: bytes, slug: str, mark: str, rows: Sequence[Measure]) -> str:
-    """What an account's page is made from, as one word. Tasks are no part of the fingerprint, which is for scores."""
-    tasks = f"{root}/{paths.ACCOUNTS}/{slug}/tasks"
-    try:
-        seen = sorted((entry.name, stat_key(entry.path)) for entry in os.scandir(tasks))
-    except OSError:
-        seen = []
+    """What an account's page is made from, as one word.
+
+    Tasks and plans are no part of the fingerprint, which is for scores.
+    """
+    seen = beside(root, slug)
     told = [(row.measure, row.day.toordinal(), str(row.value), row.source) for row in rows]
     return blake2b(basis + repr((mark, seen, told)).encode(), digest_size=16).hexdigest()
 
@@ -165,47 +181,74 @@ def _held(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _rendered(job: _Job, slugs: Sequence[str], known: Mapping[str, str]) -> Iterator[Made]:
     """Each account read, rendered and written, on all processors when there are many."""
     processes = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-    _job[:] = [job]
     parts = [
         [(slug, known.get(page_of(slug), "")) for slug in slugs[start : start + PART]]
         for start in range(0, len(slugs), PART)
     ]
     if len(slugs) < MANY or processes == 1:
-        for part in parts:
-            yield from _render(part)
+        with opened(job.ws.root, job.ws.state_dir) as index:
+            renderer = _Renderer(job, index)
+            for part in parts:
+                yield from map(renderer.made, part)
         return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    # Forked, they have everything read and imported; Ctrl-C is for the process that people see.
-    with ProcessPoolExecutor(
-        processes,
-        get_context("fork"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
+    # Forked, they have everything read and imported.
+    _job[:] = [job]
+    with ProcessPoolExecutor(processes, get_context("fork"), initializer=_start) as pool:
         for found in pool.map(_render, parts):
             yield from found
 
 
+def _start() -> None:
+    """Make a further process ready. Ctrl-C is for the process that people see."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # All that was read before the fork stays: looking through it for garbage would take as long as rendering.
+    gc.freeze()
+    # A connection must not be taken across a fork, and this one lasts as long as the process.
+    _renderer[:] = [_Renderer(_job[0], Index(_job[0].ws.root, _job[0].ws.state_dir))]
+
+
 def _render(part: Sequence[tuple[str, str]]) -> list[Made]:
-    job = _job[0]
-    found = []
-    for slug, known in part:
-        reader = store.Reader(job.frame.root, job.frame.ranking, fast=True)
+    return list(map(_renderer[0].made, part))
+
+
+class _Renderer:
+    """Reads, renders and writes accounts one after the other."""
+
+    def __init__(self, job: _Job, index: Index) -> None:
+        self.job = job
+        self.rows: Rows = {}
+        # What texts say is remembered by their state and that of the rules; the weights have no part in it.
+        self.cache = Cache(index, job.frame.today, "", rules_digest(job.frame.root))
+
+    def made(self, wanted: tuple[str, str]) -> Made:
+        """An account, by its folder and the digest of the page as it was."""
+        slug, known = wanted
+        job, kept = self.job, dict[str, bytes]()
+        reader = store.Reader(job.frame.root, job.frame.ranking, fast=True, kept=kept)
         account = reader.account(slug)
         # What is missing is for `check` to say; what could not be read is not on the page.
         problems = [p for p in reader.problems if p.code != "required"]
         if account is None:
-            found.append(Made(slug, None, "", "", problems))
-            continue
-        row, page = account_page(account, job.series.get(slug, ()), job.frame)
+            return Made(slug, None, "", "", problems)
+        said = self.cache.said(slug, job.marks[slug].digest)
+        row, page = account_page(
+            account,
+            job.series.get(slug, ()),
+            job.frame,
+            Lines(job.frame.root, slug, self.rows, kept),
+            None if said is None else said[0],
+        )
         data = environment.render(
             "account", {**page, **_common(job.frame, job.owner, "../"), "here": "account"}
         )
         what, mark = job.folder.put(page_of(slug), data, known)
-        found.append(Made(slug, row, mark, what, problems))
-    return found
+        return Made(slug, row, mark, what, problems)
+
+
+_renderer: list[_Renderer] = []
 
 
 def _common(shared: Frame, owner: str, base: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from crmctl.model.numbers import half_up
 from crmctl.model.text import html, one_line
+from crmctl.render.site.charts_line import single_line
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -51,21 +52,75 @@ def line(
     """Lines over dates; a gap where a value is None. ``marks`` are the values of the horizontal lines."""
     pygal = _library()
     days = sorted({day for points in series.values() for day, _ in points})
+    ticks = [(_month(day, days), day.toordinal()) for day in _few(days)]
+    bounds = None if low is None or high is None else (low, high)
+    most = 5 if width > NARROW else 3
+    only = [(d.toordinal(), v) for d, v in next(iter(series.values())) if v is not None]
+    if len(series) == 1 and len(only) == len(next(iter(series.values()))) and len(days) > 1:
+        return Markup(  # noqa: S704  numbers, and a label and names that are cleaned
+            single_line(
+                one_line(label, 300),
+                only,
+                ticks,
+                marks,
+                bounds,
+                _short,
+                size=(width, height),
+                kinds=" ".join(_kinds(width)),
+                most=most,
+            )
+        )
     chart = pygal.XY(
         **_settings(width, height),
-        range=None if low is None or high is None else (low, high),
+        range=bounds,
         xrange=(days[0].toordinal() - 0.5, days[-1].toordinal() + 0.5) if len(days) == 1 else None,
         x_value_formatter=lambda place: dt.date.fromordinal(round(place)).isoformat(),
         value_formatter=_short,
         allow_interruptions=True,
         show_dots=False,
-        max_scale=5 if width > NARROW else 3,
+        max_scale=most,
     )
-    chart.x_labels = [{"value": d.toordinal(), "label": _month(d, days)} for d in _few(days)]
+    chart.x_labels = [{"value": day, "label": name} for name, day in ticks]
     if marks:
         chart.y_labels = list(marks)
     for name, points in series.items():
         chart.add(one_line(name, _LABEL), [(day.toordinal(), value) for day, value in points])
+    return _drawn(chart, label)
+
+
+def curve(
+    label: str,
+    series: Mapping[str, Sequence[tuple[float, float | None]]],
+    ticks: Mapping[float, str],
+    marks: Sequence[float],
+    *,
+    dots: bool = False,
+    width: int = WIDE,
+    height: int = LOW,
+) -> Markup:
+    """Lines over plain numbers, percent upwards; a gap where a value is None.
+
+    ``ticks`` name places along the lower axis, ``marks`` are the values of the horizontal lines, lowest first.
+    """
+    pygal = _library()
+    places = [*ticks, *(x for points in series.values() for x, _ in points)]
+    room = (max(places) - min(places)) * 0.02 or 0.5
+    chart = pygal.XY(
+        **_settings(width, height),
+        range=(marks[0], marks[-1]),
+        xrange=(min(places) - room, max(places) + room),
+        x_value_formatter=lambda place: ticks.get(place, _short(place)),
+        value_formatter=lambda value: "" if value is None else f"{half_up(value)} %",
+        allow_interruptions=True,
+        show_dots=dots,
+        dots_size=3,
+    )
+    chart.x_labels = [
+        {"value": place, "label": one_line(name, 24)} for place, name in ticks.items()
+    ]
+    chart.y_labels = list(marks)
+    for name, points in series.items():
+        chart.add(one_line(name, _LABEL), list(points))
     return _drawn(chart, label)
 
 
@@ -176,6 +231,23 @@ def meter(share: float | None, tone: str) -> Markup:
     )
 
 
+def reach(label: str, low: float, value: float, high: float, ends: tuple[int, int]) -> Markup:
+    """A value on a scale with the interval around it: a track, a bar and a dot; the middle of the scale is marked."""
+    start, last = ends
+
+    def place(number: float) -> float:
+        return 300 * (min(max(number, start), last) - start) / (last - start)
+
+    left, right = place(low), place(high)
+    return Markup(  # noqa: S704  numbers, and a label that is cleaned
+        f'<svg class="reach" viewBox="0 0 300 18" role="img" aria-label="{html(label)}">'
+        '<rect class="track" y="7" width="300" height="4" rx="2"/>'
+        '<line class="middle" x1="150" y1="1" x2="150" y2="17"/>'
+        f'<rect class="between" x="{left:.1f}" y="5" width="{max(right - left, 1):.1f}" height="8" rx="4"/>'
+        f'<circle cx="{place(value):.1f}" cy="9" r="6"/></svg>'
+    )
+
+
 def relationship_map(drawing: str) -> Markup:
     """The drawing of `crmctl.render.map_svg`, without its own style sheet: the site's has the same classes."""
     head, _, rest = drawing.partition("<style>")
@@ -190,13 +262,17 @@ def _library() -> Any:
     return pygal
 
 
+def _kinds(width: int) -> tuple[str, ...]:
+    return ("chart", "large") if width > NARROW else ("chart",)
+
+
 def _settings(width: int, height: int) -> dict[str, Any]:
     return {
         "width": width,
         "height": height,
         "js": (),
         "css": (),
-        "classes": ("chart", "large") if width > NARROW else ("chart",),
+        "classes": _kinds(width),
         "no_prefix": True,
         "show_legend": False,
         "disable_xml_declaration": True,

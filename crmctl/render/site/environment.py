@@ -24,12 +24,21 @@ HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 ASSETS = {name: HERE / "assets" / name for name in ("site.css", "site.js")}
 NONE = "–"
+SHORT = 60  # characters of words, dates and numbers, which come again and again
 
 
 def _cleaned(value: Any) -> Markup:
     if isinstance(value, Markup):
         return value
-    return Markup("" if value is None else text.html(str(value)))  # noqa: S704  it has just been cleaned
+    shown = "" if value is None else str(value)
+    return _short(shown) if len(shown) < SHORT else _markup(shown)
+
+
+def _markup(value: str) -> Markup:
+    return Markup(text.html(value))  # noqa: S704  it has just been cleaned
+
+
+_short = lru_cache(maxsize=4096)(_markup)
 
 
 def score(value: Any, digits: int = 0) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from crmctl.insight.churn import churn_weights
 from crmctl.insight.churn_model import load_model
+from crmctl.insight.curves import band
 from crmctl.insight.text_rules import load_rules
 from crmctl.insight.weights import load_weights
 
@@ -62,6 +63,11 @@ class Frame:
 
     def status_tone(self, status: str | None) -> str:
         return self.status_tones.get(status or "", UNKNOWN)
+
+    def health_tone(self, score: float) -> str:
+        """The tone of the band that a score is in."""
+        scale = self.weights.health.status
+        return self.status_tone(band(score, scale.steps, scale.boundary))
 
     def risk_tone(self, band: str | None) -> str:
         return self.risk_tones.get(band or "", UNKNOWN)

@@ -6,6 +6,7 @@ there; a page that is no longer wanted is removed only while it is still what we
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -44,9 +45,13 @@ class Written:
 
 
 class Folder:
-    """A folder for a site, checked before anything is written; UsageError if it is somebody else's."""
+    """A folder for a site, checked before anything is written; UsageError if it is somebody else's.
 
-    def __init__(self, out: Path, root: Path) -> None:
+    With ``dry`` nothing is written, and everything is said as if it were.
+    """
+
+    def __init__(self, out: Path, root: Path, *, dry: bool = False) -> None:
+        self.dry = dry
         self.path = out if out.is_absolute() else Path.cwd() / out
         inside = _allowed(self.path, root)
         try:
@@ -62,6 +67,8 @@ class Folder:
                 f"{out} holds files that are not a site of ours; choose an empty or a new folder with --out"
             )
         self.manifest = self._read() if MANIFEST in names else {}
+        if dry:
+            return
         try:
             # It holds people's data: nobody else on this machine needs to read it.
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,7 +80,7 @@ class Folder:
                 # From now on it is ours, also if this build is broken off.
                 self.finish({"pages": {}})
         except OSError as error:
-            raise CrmError(f"{out}: cannot be written: {error.strerror}") from None
+            raise _unwritten(out, error) from None
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -113,7 +120,8 @@ class Folder:
         target = self.path / path
         with suppress(OSError):
             if not target.is_symlink() and digest(target.read_bytes()) == known:
-                target.unlink()
+                if not self.dry:
+                    target.unlink()
                 return True
         return False
 
@@ -124,6 +132,8 @@ class Folder:
 
     def _write(self, path: str, data: bytes) -> None:
         """A whole file or none. It can be made again, so it is not forced to the disk."""
+        if self.dry:
+            return
         folder, name = os.path.split(path)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
         try:
@@ -133,7 +143,13 @@ class Folder:
             finally:
                 os.close(place)
         except OSError as error:
-            raise CrmError(f"{self.path / path}: cannot be written: {error.strerror}") from None
+            raise _unwritten(self.path / path, error) from None
+
+
+def _unwritten(path: Path, error: OSError) -> CrmError:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    advice = "make room" if full else "choose another folder with --out"
+    return CrmError(f"{path}: cannot be written: {error.strerror}; {advice}, and build again")
 
 
 def digest(data: bytes) -> str:

@@ -74,8 +74,25 @@
     apply();
   }
 
+  // One view of several: what does not fit the choices is hidden. Without this, all of them are there.
+  function viewing(bar) {
+    const choices = [...bar.querySelectorAll("[data-view]")];
+    const attribute = (choice) => `data-view-${choice.dataset.view}`;
+    const parts = document.getElementById(bar.dataset.views).querySelectorAll(choices.map((c) => `[${attribute(c)}]`).join());
+    const apply = () => {
+      for (const part of parts) {
+        const fits = (c) => !c.value || (part.getAttribute(attribute(c)) ?? c.value).split(" ").includes(c.value);
+        part.hidden = !choices.every(fits);
+      }
+    };
+    bar.addEventListener("input", apply);
+    bar.hidden = false;
+    apply();
+  }
+
   for (const table of document.querySelectorAll("table.list")) if (table.tHead.querySelector("[data-sort]")) sorting(table);
   for (const bar of document.querySelectorAll("[data-for]")) filtering(bar);
+  for (const bar of document.querySelectorAll("[data-views]")) viewing(bar);
   // What is folded is printed too.
   addEventListener("beforeprint", () => {
     for (const folded of document.querySelectorAll("details")) folded.open = true;

@@ -32,6 +32,8 @@ SAMPLE = (
 NOW = "2026-11-16T08:00:00Z"
 COLUMNS, LINES = 100, 60
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What a slow command shows while it works and then takes away again.
+PROGRESS = re.compile(r"\x1b\[\?25l.*?\x1b\[\?25h\n?(\x1b\[1A\x1b\[2K)*", re.DOTALL)
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 RANDOM = re.compile(
     r"(?<=-)[a-z2-9]{4}(?=\.md|\b *$)|(?<=Z-)[a-z2-9]{4}\b|\b[0-9a-f]{7,12}\b", re.MULTILINE
@@ -97,7 +99,7 @@ class Scratch:
 
     def run(self, command: str) -> str:
         """What a shell command prints on a terminal, without styles and without blanks at the ends of lines."""
-        lines = STYLE.sub("", self.printed(command)).splitlines()
+        lines = STYLE.sub("", PROGRESS.sub("", self.printed(command))).splitlines()
         return "".join(f"{line.rstrip()}\n" for line in lines)
 
     def printed(self, command: str) -> str:

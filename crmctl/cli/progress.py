@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 Step = Callable[[str, int], None]
+PATIENCE = 1.0  # seconds: what is done sooner needs no sign of life
 
 
 @contextmanager
@@ -25,10 +27,14 @@ def reading(systems: Sequence[str], *, shown: bool) -> Iterator[Step]:
         TextColumn("{task.completed:>8.0f} records", markup=False),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        tasks = {system: progress.add_task(system, total=None) for system in systems}
-
-        def step(system: str, count: int) -> None:
-            progress.advance(tasks[system], count)
-
-        yield step
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    tasks = {system: progress.add_task(system, total=None) for system in systems}
+    begin = threading.Timer(PATIENCE, progress.start)
+    begin.daemon = True
+    begin.start()
+    try:
+        yield lambda system, count: progress.advance(tasks[system], count)
+    finally:
+        begin.cancel()
+        begin.join()
+        progress.stop()

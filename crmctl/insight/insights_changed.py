@@ -9,10 +9,10 @@ from typing import Any
 from crmctl.insight.evidence import TALK
 from crmctl.insight.insights_draft import Cite, Draft, Material, counted, money, percent, together
 from crmctl.insight.provenance import field_source
+from crmctl.model.numbers import odds
 from crmctl.workspace import measures
 
 _SHOWN = 3  # sources of a score or a mood that are cited: the weightiest
-_CERTAIN = 0.99
 _PARTS = "health."
 _SCORE = "health.score"
 
@@ -77,15 +77,6 @@ def _churn(found: Material) -> Iterator[Draft]:
     )
     cites = [Cite(sign["source"], sign["as_of"]) for sign in acting]
     yield Draft("standing", "standing", "churn", text, cites)
-
-
-def odds(probability: float) -> str:
-    """In percent; nothing that has not happened is certain."""
-    return (
-        f"over {_CERTAIN:.0%}".replace("%", " %")
-        if probability > _CERTAIN
-        else percent(probability)
-    )
 
 
 def _contract(found: Material) -> Iterator[Draft]:

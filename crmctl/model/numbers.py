@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+_CERTAIN = 99  # percent
+
 
 def half_up(value: float | Decimal | str, digits: int = 0) -> str:
     """``value`` with ``digits`` decimals; half away from zero is rounded up, as people expect of 59.5."""
@@ -24,3 +26,8 @@ def money(value: Any, currency: Any = "") -> str:
     whole = amount == amount.to_integral_value()
     shown = f"{amount:,.0f}" if whole else f"{amount:,.2f}"
     return f"{shown} {currency or ''}".strip()
+
+
+def odds(share: float) -> str:
+    """A probability from 0 to 1 in percent; nothing that has not happened is certain."""
+    return f"over {_CERTAIN} %" if 100 * share > _CERTAIN else f"{half_up(100 * share)} %"

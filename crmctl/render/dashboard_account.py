@@ -10,7 +10,7 @@ from crmctl.insight.insight_weights import insight_weights
 from crmctl.insight.insights import insights, plain
 from crmctl.insight.insights_changed import changed
 from crmctl.insight.insights_draft import Material, sentence
-from crmctl.model.numbers import money
+from crmctl.model.numbers import money, odds
 from crmctl.render import book, dashboard_json
 from crmctl.render.book_row import tell
 from crmctl.render.dashboard import (
@@ -121,7 +121,7 @@ def lines(told: Mapping[str, Any], frame: Frame, limit: int, place: Room) -> Ite
         done = "no plan" if plan["state"] == "none" else plan["state"]
         by = f" by {plan['due']}" if plan["due"] else ""
         who = f", {plan['who']}{by}" if plan["who"] or by else ""
-        head.append(("Loss risk", f"{percent(found['share'])} {found['band']}{dot}{done}{who}"))
+        head.append(("Loss risk", f"{odds(found['share'])} {found['band']}{dot}{done}{who}"))
     if told["next_step"]["state"] != "there":
         step = told["next_step"]
         due = f" since {step['due']}" if step["due"] else ""

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from crmctl.model.numbers import money
+from crmctl.model.numbers import money, odds
 from crmctl.render.book import at_risk
 from crmctl.render.dashboard import (
     NONE,
@@ -380,7 +380,7 @@ def _share(row: Row, frame: Frame) -> Cell:
     if row["risk"] is None or row["risk"]["share"] is None:
         return Cell(NONE, right=True)
     tone = frame.risk_tone(row["risk"]["band"])
-    return Cell(f"{percent(row['risk']['share'])} {words(row['risk']['band'])}", STYLES[tone])
+    return Cell(f"{odds(row['risk']['share'])} {words(row['risk']['band'])}", STYLES[tone])
 
 
 def _days(day: str, today: dt.date) -> int:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.insight_weights import insight_weights
-from crmctl.insight.insights_changed import odds
 from crmctl.insight.insights_draft import Material
 from crmctl.insight.insights_told import alike
-from crmctl.model.numbers import money
+from crmctl.model.numbers import money, odds
 from crmctl.render.review_earlier import agreed, earlier
 from crmctl.render.review_goals import goals
 from crmctl.render.review_risks import Past, carried, gone, noted, spelled

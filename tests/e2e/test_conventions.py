@@ -163,13 +163,15 @@ WRITING = {
     "cadence start", "cadence stop",
     "merge", "undo", "score", "run", "review", "map", "qualify", "onboarding", "schema", "sync", "claim",
     "import slack", "import email", "import linkedin", "churn train", "research", "health override", "alerts",
+    "plan", "brief",
 }  # fmt: skip
 LACKING = set() if find_spec("sklearn") else {"churn train"}  # without the extra `ml`
 ASKING = {"insights", "deliver"}  # its dry run shows what would be sent: it writes nothing anyway
 OUTSIDE = {
     "schedule install",
     "schedule remove",
-}  # they write outside of the workspace, and ask before
+    "report build",
+}  # they write outside of the workspace
 WAITING = {"listen"}  # it writes what it is sent: nobody can say beforehand what that will be
 SHOWING = {
     "list", "show", "search", "timeline", "contact list", "contact export", "deal list", "task list",
@@ -182,7 +184,8 @@ SHOWING = {
     "signals", "churn show", "churn train", "backtest health", "icp", "insights", "context", "research",
     "metrics show", "metrics reconcile", "metrics cohorts",
     "export", "query", "alerts", "workflow list", "workflow show", "workflow lint", "workflow history",
-    "workflow replay", "workflow test",
+    "workflow replay", "workflow test", "plan", "brief", "report build",
+    "dashboard portfolio", "dashboard account", "dashboard cohort", "dashboard trend", "dashboard risk",
 }  # fmt: skip
 
 

@@ -51,6 +51,11 @@ def percent(value: Any) -> str:
     return NONE if value is None else f"{score(100 * float(value))} %"
 
 
+def chance(value: Any) -> str:
+    """A probability in percent."""
+    return NONE if value is None else numbers.odds(float(value))
+
+
 def signed(value: Any) -> str:
     """A move with its sign, the minus as typographers write it."""
     if value is None:
@@ -101,7 +106,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for name in (score, percent, signed, day, words, money, ago, one_line):
+    for name in (score, percent, chance, signed, day, words, money, ago, one_line):
         env.filters[name.__name__] = name
     env.globals["meter"] = meter
     return env

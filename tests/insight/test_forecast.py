@@ -277,9 +277,11 @@ def test_the_method_is_never_much_worse_than_the_last_value_and_often_better(fam
 
 
 @pytest.fixture
-def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    git(tmp_path, "init", "-q")
-    (tmp_path / "crmctl.yaml").write_text("company: Us\n")
+def committed(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = home.parent / "customers"
+    root.mkdir()
+    git(root, "init", "-q")
+    (root / "crmctl.yaml").write_text("company: Us\n")
     raw = (ROOT / "weights.yaml").read_text()
     steps = [
         ("2026-05-01T09:00:00Z", raw),
@@ -287,11 +289,11 @@ def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("2026-07-01T09:00:00Z", raw.replace("coverage_floor: 0.4", "coverage_floor: 0.45", 1)),
     ]
     for when, text in steps:
-        (tmp_path / "weights.yaml").write_text(text)
-        git(tmp_path, "add", "-A")
+        (root / "weights.yaml").write_text(text)
+        git(root, "add", "-A")
         monkeypatch.setenv("GIT_COMMITTER_DATE", when)
-        git(tmp_path, "commit", "-qm", "weights")
-    return tmp_path
+        git(root, "commit", "-qm", "weights")
+    return root
 
 
 def test_only_a_change_of_what_scores_come_from_breaks_a_history(committed: Path) -> None:

@@ -93,19 +93,31 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first fresh workspace is kept for all others to be copied from."""
+    return tmp_path_factory.mktemp("beginning") / "customers"
+
+
 @pytest.fixture
-def workspace(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(home: Path, beginning: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh workspace, committed, and the current folder."""
     root = home.parent / "customers"
-    root.mkdir()
-    git = Git.init(root)
-    changes = plan_init(root)
-    for change in changes:
-        path = root / change.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(change.new or b"")
-    (root / "accounts").mkdir()
-    git.commit(changes.paths, "Start")
+    if beginning.exists():
+        shutil.copytree(beginning, root)
+        # Copies are new files to git until it has looked at them.
+        Git(root).status()
+    else:
+        root.mkdir()
+        git = Git.init(root)
+        changes = plan_init(root)
+        for change in changes:
+            path = root / change.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(change.new or b"")
+        (root / "accounts").mkdir()
+        git.commit(changes.paths, "Start")
+        shutil.copytree(root, beginning)
     monkeypatch.chdir(root)
     return root
 

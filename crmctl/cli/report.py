@@ -139,6 +139,8 @@ def _document(made: Built, *, dry: bool) -> dict[str, Any]:
 
 def _told(current: Session, made: Built, *, named: bool = False) -> None:
     """Say how many files there are and what was done to them; ``named`` also which."""
+    from crmctl.insight.insights_draft import counted
+
     for problem in dict.fromkeys(made.problems):
         current.out.warn(str(problem))
     done = made.written
@@ -150,7 +152,7 @@ def _told(current: Session, made: Built, *, named: bool = False) -> None:
     files = [row["file"] for row in _files(made)] if named else []
     more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
     which = f" ({', '.join(files[:NAMED])}{more})" if files else ""
-    current.out.say(f"{made.accounts} accounts, {pages} files: {told}{which}")
+    current.out.say(f"{counted(made.accounts, 'account')}, {pages} files: {told}{which}")
 
 
 def register(app: typer.Typer) -> None:

@@ -80,7 +80,13 @@ def insights(
     drafts = _unlike(drafts, found)
     ranked = sorted(
         ((_worth(draft, found), draft) for draft in drafts),
-        key=lambda pair: (-pair[0], order.index(pair[1].group), pair[1].key),
+        key=lambda pair: (
+            -pair[0],
+            order.index(pair[1].group),
+            # Of promises that weigh the same, the one that is due first comes first.
+            pair[1].due or dt.date.max,
+            pair[1].key,
+        ),
     )
     return [
         Insight(

@@ -63,7 +63,7 @@ def test_it_says_what_it_wrote(crm: Crm, two: Path, out: Path) -> None:
     assert again["read"] == 0
     done = crm("report", "build", "--out", str(out))
     assert done.out == f"{out / 'index.html'}\n"
-    assert "1 accounts, 9 files: nothing to do" in done.err
+    assert "1 account, 9 files: nothing to do" in done.err
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(crm: Crm, two: Path, out: Path) -> None:

@@ -82,7 +82,7 @@ def show(
     shape = style(json, csv)
     asked, book = _asked(current, period, method, constant=constant)
     fields = fields_of(book, by)
-    found = groups(book.accounts, fields, asked)
+    found = groups(book, fields, asked)
     if accounts and shape != "json":
         _lines(current, found, asked, shape)
         return
@@ -119,7 +119,7 @@ def _asked(
 ) -> tuple[Asked, Book]:
     """What to compute and of whom; with ``revenue_only`` neither answers nor health scores are read."""
     from crmctl.insight.metrics_book import read_book
-    from crmctl.insight.metrics_methods import in_currencies
+    from crmctl.insight.metrics_ledger import in_currencies
     from crmctl.insight.metrics_period import Period
     from crmctl.insight.metrics_report import Asked, score_at
     from crmctl.insight.metrics_weights import metric_weights

@@ -43,8 +43,8 @@ def cohorts(
     """
     from crmctl.cli.metrics import fields_of, warn
     from crmctl.insight.metrics_book import read_book
-    from crmctl.insight.metrics_cohorts import CALENDAR, PRICED, WHAT, tables
-    from crmctl.insight.metrics_methods import in_currencies
+    from crmctl.insight.metrics_cohorts import CALENDAR, PRICED, WHAT, Cohorts
+    from crmctl.insight.metrics_ledger import in_currencies
     from crmctl.insight.metrics_period import Period, add_months
     from crmctl.insight.metrics_weights import metric_weights
     from crmctl.insight.weights import load_weights
@@ -66,7 +66,7 @@ def cohorts(
         raise UsageError("--by: one field, or month or quarter")
     if what in PRICED and (lacking := in_currencies(book.customers, rules)[1]):
         out.warn(f"no rate for {', '.join(lacking)}: they have tables of their own")
-    found = tables(book.accounts, by, what, seen, ws.today, rules)
+    found = Cohorts(book.accounts, seen, ws.today, rules).tables(by, what)
     shape = style(json, csv)
     if shape == "json":
         out.json([form.document(table, currency) for currency, table in found.items()])

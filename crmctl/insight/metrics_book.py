@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmctl.insight.evidence import Answer
 from crmctl.insight.metrics_answers import all_answers
 from crmctl.insight.metrics_history import MEASURED, TWELVE, History, Point, history, ordinal
-from crmctl.insight.metrics_methods import Customer
+from crmctl.insight.metrics_ledger import Customer, Ledger
 from crmctl.insight.metrics_past import past_points
 from crmctl.insight.metrics_time_to_value import Wait, wait
 from crmctl.insight.metrics_weights import MetricWeights
@@ -53,7 +54,7 @@ class Account(NamedTuple):
         return wait(self.slug, started, reached, self.history.gone, last)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Book:
     """All customers of a workspace, by folder. ``strays`` are folders with measured MRR and no readable profile."""
 
@@ -61,9 +62,10 @@ class Book:
     strays: tuple[str, ...]
     problems: tuple[Problem | str, ...]
 
-    @property
-    def customers(self) -> list[Customer]:
-        return [account.customer for account in self.accounts]
+    @cached_property
+    def customers(self) -> Ledger:
+        """Of the accounts, in their order."""
+        return Ledger(account.customer for account in self.accounts)
 
 
 def read_book(

@@ -8,7 +8,7 @@ earlier days, the profile as it is now. A value holds until the next one.
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -57,7 +57,7 @@ class History:
 
     def at(self, day: int) -> Point | None:
         """The value that held at the end of a day; None when it is not known."""
-        place = bisect_right(self.points, day, key=lambda point: point.day)
+        place = _after(self.points, day)
         if place:
             return self.points[place - 1]
         if self.since is not None and day < self.since:
@@ -66,7 +66,10 @@ class History:
 
     def active(self, day: int) -> bool | None:
         """Whether it was a paying customer at the end of a day; a start says so even without an amount."""
-        point = self.at(day)
+        return self.paying(self.at(day), day)
+
+    def paying(self, point: Point | None, day: int) -> bool | None:
+        """As `active`, where the value that held is known already."""
         if point is not None:
             return point.value > 0
         return True if self.since is not None and self.since <= day else None
@@ -78,22 +81,24 @@ class History:
         """
         found = []
         before = self.at(start)
-        paid = self._paid_by(start)
-        for point in self.points[bisect_right(self.points, start, key=lambda p: p.day) :]:
-            if point.day > end:
-                break
-            difference = point.value - before.value if before is not None else ZERO
-            if before is not None and difference:
-                kind = _kind(before.value, point.value, paid=paid)
-                found.append(Change(point.day, kind, abs(difference), point.source))
-            paid = paid or point.value > 0
+        for place in range(_after(self.points, start), _after(self.points, end)):
+            point = self.points[place]
+            if before is not None and point.value != before.value:
+                kind = self._kind(before.value, place, start)
+                amount = abs(point.value - before.value)
+                found.append(Change(point.day, kind, amount, point.source))
             before = point
         return found
 
-    def _paid_by(self, day: int) -> bool:
-        return any(point.day <= day and point.value > 0 for point in self.points) or (
-            self.since is not None and self.since <= day
-        )
+    def _kind(self, before: Decimal, place: int, start: int) -> str:
+        """What the value at ``place`` is after another one, in a period that begins with the end of ``start``."""
+        now = self.points[place].value
+        if not before:
+            paid = any(point.value > 0 for point in self.points[:place])
+            return BACK if paid or (self.since is not None and self.since <= start) else NEW
+        if not now:
+            return LOST
+        return GREW if now > before else SHRANK
 
     @property
     def gone(self) -> int | None:
@@ -111,12 +116,9 @@ class History:
         return replace(self, points=points, currency=currency)
 
 
-def _kind(before: Decimal, after: Decimal, *, paid: bool) -> str:
-    if not before:
-        return BACK if paid else NEW
-    if not after:
-        return LOST
-    return GREW if after > before else SHRANK
+def _after(points: Sequence[tuple[Any, ...]], day: int) -> int:
+    """How many of the points are of this day or of one before."""
+    return bisect_left(points, (day + 1,))
 
 
 def history(

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from crmctl.insight.metrics_history import BACK, GREW, LOST, NEW, SHRANK, History
+from crmctl.insight.metrics_history import BACK, GREW, LOST, NEW, SHRANK
+from crmctl.insight.metrics_ledger import Customer, in_currencies, standings
 from crmctl.insight.metrics_period import Period
 from crmctl.insight.metrics_revenue import (
     NOTHING,
@@ -29,14 +30,6 @@ from crmctl.insight.metrics_weights import MetricWeights
 REVENUE, LOGO = "revenue", "logo"
 
 
-class Customer(NamedTuple):
-    """An account's history; since when an invoice is overdue (an ordinal), and whether it pays by the year."""
-
-    history: History
-    overdue: int | None = None
-    annual: bool = False
-
-
 Compute = Callable[[Sequence[Customer], Period, MetricWeights], list[Figure]]
 
 
@@ -46,11 +39,6 @@ class Method(NamedTuple):
     says: str
     figures: tuple[str, ...]
     compute: Compute
-
-
-def standings(book: Sequence[Customer], period: Period) -> list[Standing]:
-    """Every customer over the period."""
-    return [standing(each.history, period.opening, period.closing) for each in book]
 
 
 def _base(found: Sequence[Standing]) -> list[Standing]:
@@ -79,8 +67,8 @@ def snapshot(book: Sequence[Customer], period: Period, _: MetricWeights) -> list
     found = standings(book, period)
     base, logos = _base(found), _logos(found)
     tops: dict[str, Callable[[Standing], Fraction]] = {
-        "expansion": lambda s: max(s.m1 - s.m0, NOTHING),
-        "contraction": lambda s: max(s.m0 - s.m1, NOTHING) if s.m1 else NOTHING,
+        "expansion": lambda s: s.m1 - s.m0 if s.m1 > s.m0 else NOTHING,
+        "contraction": lambda s: s.m0 - s.m1 if s.m1 and s.m0 > s.m1 else NOTHING,
         "churned": lambda s: NOTHING if s.m1 else s.m0,
     }
     nrr = figure("nrr", REVENUE, parts(base, lambda s: s.m1, _start))
@@ -115,7 +103,7 @@ def movements(book: Sequence[Customer], period: Period, _: MetricWeights) -> lis
     base, logos = _base(found), _logos(found)
 
     def kept(each: Standing) -> Fraction:
-        return each.m0 - _before_leaving(each, SHRANK, LOST)
+        return each.m0 - _before_leaving(each, SHRANK, LOST) if each.changes else each.m0
 
     nrr = figure("nrr", REVENUE, parts(base, lambda s: kept(s) + _before_leaving(s, GREW), _start))
     grr = figure("grr", REVENUE, parts(base, kept, _start), floor=True)
@@ -264,27 +252,6 @@ METHODS: Mapping[str, Method] = {
         growslash,
     ),
 }
-
-
-def in_currencies(
-    book: Sequence[Customer], rules: MetricWeights
-) -> tuple[dict[str, list[Customer]], list[str]]:
-    """The customers by currency: all in the common one if there are rates, else each in its own.
-
-    Also the currencies for which there are rates but not theirs: their amounts are in no sum.
-    """
-    found: dict[str, list[Customer]] = {}
-    lacking: set[str] = set()
-    for each in book:
-        currency = each.history.currency
-        rate = rules.rate(currency)
-        if rules.rates and rate is None:
-            lacking.add(currency)
-        history = each.history
-        if rate is not None and rules.currency is not None:
-            history = history.times(rate, rules.currency)
-        found.setdefault(history.currency, []).append(each._replace(history=history))
-    return dict(sorted(found.items())), sorted(lacking)
 
 
 def compute(

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from crmctl.insight.metrics_methods import METHODS, Customer, compute
+from crmctl.insight.metrics_ledger import Customer
+from crmctl.insight.metrics_methods import METHODS, compute
 from crmctl.insight.metrics_period import Period
 from crmctl.insight.metrics_revenue import Figure
 from crmctl.insight.metrics_weights import MetricWeights

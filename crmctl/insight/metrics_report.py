@@ -12,7 +12,8 @@ from crmctl.insight.curves import band
 from crmctl.insight.metrics_answers import within
 from crmctl.insight.metrics_cohorts import score_on
 from crmctl.insight.metrics_history import TWELVE, spikes
-from crmctl.insight.metrics_methods import Customer, compute, in_currencies, standings
+from crmctl.insight.metrics_ledger import Ledger, in_currencies, standings
+from crmctl.insight.metrics_methods import compute
 from crmctl.insight.metrics_nps import Nps, nps
 from crmctl.insight.metrics_period import Period
 from crmctl.insight.metrics_revenue import (
@@ -29,7 +30,7 @@ from crmctl.model.numbers import money
 
 if TYPE_CHECKING:
     from crmctl.insight.health_weights import HealthWeights
-    from crmctl.insight.metrics_book import Account
+    from crmctl.insight.metrics_book import Account, Book
 
 CENT = Decimal("0.01")
 Scored = Callable[["Account"], float | None]
@@ -62,15 +63,16 @@ class Health(NamedTuple):
 
 
 class Group(NamedTuple):
-    """One group's metrics; ``name`` is empty for all. ``customers`` are those at the start, ``at_end`` at the end.
+    """One group's metrics; ``name`` is empty for all. ``ledger`` are the customers of the accounts.
 
-    ``unpriced`` are customers at the start, ``unpriced_end`` those at the end, whose MRR then nobody knows; ``unknown``
-    are accounts of which nobody knows whether they were customers. ``expansion_growth`` compares expansion MRR with
-    that of the period before.
+    ``customers`` are those at the start, ``at_end`` at the end. ``unpriced`` are customers at the start,
+    ``unpriced_end`` those at the end, whose MRR then nobody knows; ``unknown`` are accounts of which nobody knows
+    whether they were customers. ``expansion_growth`` compares expansion MRR with that of the period before.
     """
 
     name: str
     accounts: tuple[Account, ...]
+    ledger: Ledger
     customers: int
     at_end: int
     unpriced: tuple[str, ...]
@@ -100,18 +102,20 @@ def score_at(day: int) -> Scored:
     return lambda account: score_on(account.scores, day)
 
 
-def groups(accounts: Sequence[Account], by: Sequence[str], asked: Asked) -> list[Group]:
+def groups(book: Book, by: Sequence[str], asked: Asked) -> list[Group]:
     """All accounts as one group, or one group for each set of values of the fields ``by``, as they are today."""
     if not by:
-        return [_group("", accounts, asked)]
-    found: dict[str, list[Account]] = {}
-    for account in accounts:
-        found.setdefault(" / ".join(account.trait(field) for field in by), []).append(account)
-    return [_group(name, found[name], asked) for name in sorted(found)]
+        return [_group("", book.accounts, book.customers, asked)]
+    found: dict[str, list[int]] = {}
+    for place, account in enumerate(book.accounts):
+        found.setdefault(" / ".join(account.trait(field) for field in by), []).append(place)
+    return [
+        _group(name, [book.accounts[p] for p in places], book.customers.part(places), asked)
+        for name, places in sorted(found.items())
+    ]
 
 
-def _group(name: str, accounts: Sequence[Account], asked: Asked) -> Group:
-    customers = [account.customer for account in accounts]
+def _group(name: str, accounts: Sequence[Account], customers: Ledger, asked: Asked) -> Group:
     period, rules = asked.period, asked.rules
     now = standings(customers, period)
     by_currency, _ = in_currencies(customers, rules)
@@ -124,6 +128,7 @@ def _group(name: str, accounts: Sequence[Account], asked: Asked) -> Group:
     return Group(
         name,
         tuple(accounts),
+        customers,
         sum(bool(s.active) for s in now),
         sum(bool(s.stays) for s in now),
         tuple(s.account for s in now if s.active and s.start is None),
@@ -142,7 +147,7 @@ def _group(name: str, accounts: Sequence[Account], asked: Asked) -> Group:
     )
 
 
-def _compared(customers: Sequence[Customer], asked: Asked) -> list[Measured]:
+def _compared(customers: Ledger, asked: Asked) -> list[Measured]:
     now = compute(asked.method, customers, asked.period, asked.rules)
     then = {
         (currency, each.name): each.value
@@ -211,9 +216,7 @@ def lines(group: Group, asked: Asked) -> list[Line]:
     """The accounts of a group that were customers at some time of the period, and those of which nobody knows."""
     months = [*asked.period.before.month_ends()[-2:], *asked.period.month_ends()]
     found = []
-    for account, each in zip(
-        group.accounts, standings([a.customer for a in group.accounts], asked.period), strict=True
-    ):
+    for account, each in zip(group.accounts, standings(group.ledger, asked.period), strict=True):
         if each.rule == "no customer":
             continue
         past = account.history

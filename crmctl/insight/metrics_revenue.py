@@ -16,6 +16,7 @@ STAYED = "stayed"
 RETURNED = "left and returned"
 NEVER_IN_BASE = "came and left"
 NOTHING, ONE = Fraction(0), Fraction(1)
+_NONE: frozenset[str] = frozenset()
 
 
 class Part(NamedTuple):
@@ -64,9 +65,9 @@ class Standing(NamedTuple):
 def standing(found: History, opening: int, closing: int) -> Standing:
     """An account between the ends of two days."""
     start, end = found.at(opening), found.at(closing)
-    active, stays = found.active(opening), found.active(closing)
-    changes = tuple(found.changes(opening, closing))
-    kinds = frozenset(change.kind for change in changes)
+    active, stays = found.paying(start, opening), found.paying(end, closing)
+    changes = () if start is end else tuple(found.changes(opening, closing))
+    kinds = frozenset(change.kind for change in changes) if changes else _NONE
     m0 = Fraction(start.value) if start else NOTHING
     m1 = m0 if start is end else Fraction(end.value) if end else NOTHING
     if active:
@@ -121,7 +122,10 @@ def figure(name: str, kind: str, parts: Iterable[Part], *, floor: bool = False) 
 
 def complement(name: str, found: Figure) -> Figure:
     """One less the figure, account by account."""
-    parts = tuple(part._replace(top=part.bottom - part.top) for part in found.parts)
+    parts = tuple(
+        Part(account, rule, NOTHING if top is bottom else bottom - top, bottom)
+        for account, rule, top, bottom in found.parts
+    )
     value = None if found.value is None else 1 - found.value
     top = found.bottom - found.top
     return Figure(name, found.kind, parts, top, found.bottom, value, found.n, -found.floored)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import signal
-import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -29,7 +28,7 @@ from crmctl.insight.scoring_pages import Told, cites_all, outdated
 from crmctl.insight.signals import signals
 from crmctl.insight.standing import standing
 from crmctl.model.errors import Problem
-from crmctl.workspace import files, measures, paths, store
+from crmctl.workspace import files, measures, paths, processes, store
 from crmctl.workspace.changes import ChangeSet
 from crmctl.workspace.index import RACY_NS, Index, opened
 from crmctl.workspace.measures import Measure
@@ -135,32 +134,14 @@ def plan_scores(
 
 def _anew(scoring: _Scoring, stale: Sequence[Stale]) -> Iterator[Part]:
     """These accounts scored, part by part; on all processors when they are very many."""
-    parts = [stale[start : start + PART] for start in range(0, len(stale), PART)]
-    processes = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-    if len(stale) < VERY_MANY or processes == 1:
-        yield from map(scoring.part, parts)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    parts, home = processes.parts(stale, PART), os.getpid()
 
-    # Forked, they have everything imported. Each has its own connection to the index, and only reads from it.
-    with ProcessPoolExecutor(
-        processes, get_context("fork"), initializer=_begin, initargs=(scoring,)
-    ) as pool:
-        yield from pool.map(_in_process, parts)
+    @contextmanager
+    def work() -> Iterator[Callable[[Sequence[Stale]], Part]]:
+        # Only this process writes to the index; each other one reads from it by a connection of its own.
+        yield (scoring if os.getpid() == home else scoring.again()).part
 
-
-_MINE: list[_Scoring] = []
-
-
-def _begin(parent: _Scoring) -> None:
-    # Ctrl-C is for the process that people see.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _MINE.append(parent.again())
-
-
-def _in_process(stale: Sequence[Stale]) -> Part:
-    return _MINE[0].part(stale)
+    return processes.spread(work, parts, apart=len(stale) >= VERY_MANY)
 
 
 # These have a row for every change, however small.

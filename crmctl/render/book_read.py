@@ -7,11 +7,9 @@ settings and the day are the same.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +23,7 @@ from crmctl.insight.rules_file import rules_digest
 from crmctl.model.errors import Problem, UsageError
 from crmctl.render.account import Seen
 from crmctl.render.book_row import Row, beside, tell
-from crmctl.workspace import files, measures, paths, store
+from crmctl.workspace import files, measures, paths, processes, store
 from crmctl.workspace.index import RACY_NS, Index, opened
 
 if TYPE_CHECKING:
@@ -82,7 +80,8 @@ def read_book(ws: Workspace, frame: Frame, owner: str = "", step: Step | None = 
                 problems += [Problem(*problem) for problem in found]
         stale = [slug for slug in chosen if slug not in rows]
         fresh = []
-        for made in _read(_Job(ws, frame, marks), index, stale):
+        job = _Job(ws, frame, marks)
+        for made in _read(job, stale):
             problems += made.problems
             rows[made.slug] = made.row
             # What was written while we read may be older than it looks.
@@ -132,35 +131,16 @@ def _key(ws: Workspace, basis: bytes, slug: str, mark: Fingerprint) -> str:
     return blake2b(basis + told, digest_size=16).hexdigest()
 
 
-def _read(job: _Job, index: Index, slugs: Sequence[str]) -> Iterator[_Made]:
+def _read(job: _Job, slugs: Sequence[str]) -> Iterator[_Made]:
     """Each account read, on all processors when there are many."""
-    processes = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-    if len(slugs) < MANY or processes == 1:
-        yield from _Reader(job, index).made(slugs)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
 
-    parts = [slugs[start : start + PART] for start in range(0, len(slugs), PART)]
-    # Forked, they have everything imported; each has its own connection to the index.
-    with ProcessPoolExecutor(
-        processes, get_context("fork"), initializer=_start, initargs=(job,)
-    ) as pool:
-        for found in pool.map(_part, parts):
-            yield from found
+    @contextmanager
+    def reader() -> Iterator[Callable[[Sequence[str]], list[_Made]]]:
+        with opened(job.ws.root, job.ws.state_dir) as index:
+            yield _Reader(job, index).made
 
-
-_mine: list[_Reader] = []
-
-
-def _start(job: _Job) -> None:
-    # Ctrl-C is for the process that people see.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _mine[:] = [_Reader(job, Index(job.ws.root, job.ws.state_dir))]
-
-
-def _part(slugs: Sequence[str]) -> list[_Made]:
-    return list(_mine[0].made(slugs))
+    for part in processes.spread(reader, processes.parts(slugs, PART), apart=len(slugs) >= MANY):
+        yield from part
 
 
 class _Reader:
@@ -171,16 +151,13 @@ class _Reader:
         self.rows: Rows = {}
         self.cache = Cache(index, job.frame.today, "", rules_digest(job.frame.root))
 
-    def made(self, slugs: Sequence[str]) -> Iterator[_Made]:
-        if not slugs:
-            return
+    def made(self, slugs: Sequence[str]) -> list[_Made]:
         every = (
             measures.all_series(self.index, None, (slugs[0], slugs[-1]))
             if len(slugs) >= PART
             else {slug: measures.series(self.index, slug) for slug in slugs}
         )
-        for slug in slugs:
-            yield self._made(slug, every.get(slug, []))
+        return [self._made(slug, every.get(slug, [])) for slug in slugs]
 
     def _made(self, slug: str, series: list[measures.Measure]) -> _Made:
         frame, kept = self.job.frame, dict[str, bytes]()

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crmctl.insight.metrics_cohorts import HEALTH, LOGO, REVENUE, WHAT, cohort, tables
+from crmctl.insight.metrics_cohorts import HEALTH, LOGO, REVENUE, WHAT, Cohorts, cohort
 from crmctl.insight.metrics_time_to_value import time_to_value
 from crmctl.model.numbers import half_up
 from crmctl.render import metrics_cohorts as form
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHOWN = (LOGO, REVENUE, HEALTH)
 
 
-class Cohorts(NamedTuple):
+class Screen(NamedTuple):
     """The tables by what they show and by currency (empty where there is none), and time to value by cohort."""
 
     by: str
@@ -38,12 +38,13 @@ def cohorts(
     months: Sequence[int],
     today: dt.date,
     rules: MetricWeights,
-) -> Cohorts:
+) -> Screen:
     """The cohorts of ``by``: month or quarter of the start, or a field."""
+    followed = Cohorts(accounts, months, today, rules)
     found = {
         (what, currency): table
         for what in SHOWN
-        for currency, table in tables(accounts, by, what, months, today, rules).items()
+        for currency, table in followed.tables(by, what).items()
     }
     waits: dict[str, list[Any]] = {}
     for account in accounts:
@@ -51,10 +52,10 @@ def cohorts(
         if wait is not None:
             waits.setdefault(cohort(account, by), []).append(wait)
     values = {name: time_to_value(waits[name], rules.value_days) for name in sorted(waits)}
-    return Cohorts(by, found, values)
+    return Screen(by, found, values)
 
 
-def document(found: Cohorts, today: dt.date) -> dict[str, Any]:
+def document(found: Screen, today: dt.date) -> dict[str, Any]:
     """All of it with full precision."""
     return {
         "dashboard": "cohort",
@@ -70,7 +71,7 @@ def columns(months: Sequence[int]) -> tuple[str, ...]:
     return ("what", "currency", "cohort", "n", "began", *map(str, months))
 
 
-def rows(found: Cohorts) -> Iterator[dict[str, Any]]:
+def rows(found: Screen) -> Iterator[dict[str, Any]]:
     """Every cohort of every table; time to value has its median below ``began``."""
     for (what, currency), table in found.tables.items():
         for row in form.rows(table):
@@ -80,7 +81,7 @@ def rows(found: Cohorts) -> Iterator[dict[str, Any]]:
         yield {"what": "days to value", "cohort": name, "n": one.number, "began": median}
 
 
-def lines(found: Cohorts, today: dt.date, place: Room) -> Iterator[Line]:
+def lines(found: Screen, today: dt.date, place: Room) -> Iterator[Line]:
     """The screen. A blank is a month that not all of a cohort have seen; ``?`` is not known."""
     parts = []
     for (what, currency), table in found.tables.items():

@@ -5,16 +5,14 @@ What comes back is text, so that handing it from one process to another costs li
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmctl.model.errors import CrmError
-from crmctl.workspace import files
+from crmctl.workspace import files, processes
 from crmctl.workspace.index import as_json, plain
 from crmctl.workspace.store import read_in
 
@@ -38,23 +36,10 @@ def read(
     root: Path, ranking: Ranking, paths: Sequence[str], columns: Sequence[str] = ()
 ) -> Iterator[Summary]:
     """A summary of each record, in the order of ``paths``."""
-    processes = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-    if len(paths) < MANY or processes == 1:
-        yield from _read(root, ranking, columns, paths)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    parts = [paths[start : start + PART] for start in range(0, len(paths), PART)]
-    # Forked, they have everything imported; Ctrl-C is for the process that people see.
-    with ProcessPoolExecutor(
-        processes,
-        get_context("fork"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    ) as pool:
-        for part in pool.map(partial(_read, root, ranking, columns), parts):
-            yield from part
+    parts = processes.parts(paths, PART)
+    work = partial(_read, root, ranking, columns)
+    for part in processes.spread(lambda: nullcontext(work), parts, apart=len(paths) >= MANY):
+        yield from part
 
 
 def _read(

@@ -10,7 +10,8 @@ import pytest
 
 from crmctl.insight.metrics_cohorts import Cell, average
 from crmctl.insight.metrics_history import History, Point, history, stated
-from crmctl.insight.metrics_methods import METHODS, Customer, standings
+from crmctl.insight.metrics_ledger import Customer, standings
+from crmctl.insight.metrics_methods import METHODS
 from crmctl.insight.metrics_nps import counted, nps
 from crmctl.insight.metrics_period import Period
 from crmctl.insight.metrics_revenue import (
@@ -227,24 +228,25 @@ def test_cohorts_are_weighted_by_what_they_began_with(
 
 
 def test_a_cohort_table_of_the_published_kind_comes_from_histories() -> None:
-    from crmctl.insight.metrics_cohorts import Member, table
+    from crmctl.insight.metrics_cohorts import Course, table
 
-    def member(cohort: str, first: dt.date, began: float, after: float) -> Member:
+    def member(cohort: str, first: dt.date, began: float, after: float) -> tuple[str, Course]:
         day = first.toordinal()
         points = (Point(day, Decimal(str(began)), ""), Point(day + 20, Decimal(str(after)), ""))
-        return Member(cohort, History(cohort, "EUR", points, day, "measures"))
+        history = History(cohort, "EUR", points, day, "measures")
+        return cohort, Course(history, range(3), dt.date(2026, 9, 30))
 
     members = [
         member("2026-07", dt.date(2026, 7, 1), 42162, 42162 * 0.98),
         member("2026-08", dt.date(2026, 8, 1), 55433, 55433 * 1.03),
         member("2026-09", dt.date(2026, 9, 10), 50000, 90000),
     ]
-    found = table(members, "revenue", dt.date(2026, 9, 30), range(3), whole=True)
+    found = table(members, "revenue", range(3), whole=True)
     assert [cell and cell.value for cell in found.rows[2].cells] == [1.0, None, None]
     cell = found.average[1]
     assert cell is not None
     assert cell.value == pytest.approx((42162 * 0.98 + 55433 * 1.03) / (42162 + 55433))
-    gross = table(members, "gross", dt.date(2026, 9, 30), range(3), whole=True)
+    gross = table(members, "gross", range(3), whole=True)
     assert gross.rows[1].cells[1] is not None
     assert gross.rows[1].cells[1].value == 1.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmctl.insight.metrics_history import GIT, MEASURED, PROFILE, History, Point, history, spikes
-from crmctl.insight.metrics_methods import METHODS, Customer, compute, in_currencies, standings
+from crmctl.insight.metrics_ledger import Customer, Ledger, in_currencies, standings
+from crmctl.insight.metrics_methods import METHODS, compute
 from crmctl.insight.metrics_period import Period
 from crmctl.insight.metrics_reconcile import reconcile, shared
 from crmctl.insight.metrics_revenue import Figure, annualised, interval, movement
@@ -81,6 +83,34 @@ def test_the_movements_lead_from_the_start_to_the_end(events: list[tuple[str, in
     assert moved.unexplained == 0
     won = moved.new + moved.reactivation + moved.expansion
     assert moved.start + won - moved.contraction - moved.churn == moved.end
+
+
+@given(EVENTS, st.lists(st.booleans(), min_size=5, max_size=5), st.booleans())
+def test_a_ledger_finds_what_plain_customers_do(
+    events: list[tuple[str, int, int]], dollars: list[bool], stated: bool
+) -> None:
+    rates = {"rates": {"USD": 0.9}} if stated else {}
+    rules = MetricWeights.model_validate(RULES.model_dump() | rates)
+    plain = [
+        each._replace(history=replace(each.history, currency="USD")) if dollar else each
+        for each, dollar in zip(booked(events), dollars, strict=False)
+    ]
+    ledger = Ledger(plain)
+    others = (
+        Period(dt.date(2026, 8, 1), dt.date(2026, 8, 31)),
+        QUARTER.before,
+        QUARTER.before.before,
+    )
+    for period in (QUARTER, *others, QUARTER):
+        assert standings(ledger, period) == standings(plain, period)
+        for method in METHODS:
+            assert compute(method, ledger, period, rules) == compute(method, plain, period, rules)
+    some = range(0, len(plain), 2)
+    own = [plain[place] for place in some]
+    assert standings(ledger.part(some), QUARTER) == standings(own, QUARTER)
+    assert compute("snapshot", ledger.part(some), QUARTER, rules) == compute(
+        "snapshot", own, QUARTER, rules
+    )
 
 
 @given(EVENTS)

@@ -27,7 +27,7 @@ from pathlib import Path
 from crmctl.insight import scoring
 from crmctl.workspace.workspace import Workspace
 scoring.VERY_MANY, scoring.PART = 1, 2
-scoring.os.sched_getaffinity = lambda pid: {0, 1}
+scoring.processes.os.sched_getaffinity = lambda pid: {0, 1}
 plan = scoring.plan_scores(Workspace(Path(sys.argv[1])))
 print(repr(sorted((c.path, c.old, c.new) for c in plan.changes)))
 print(repr(dict(plan.results)))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from crmctl.__main__ import main
-from crmctl.insight.metrics_cohorts import tables
+from crmctl.insight.metrics_cohorts import Cohorts
 from crmctl.insight.metrics_methods import METHODS
 from crmctl.model.numbers import half_up
 from crmctl.render import metrics as form
@@ -127,7 +127,7 @@ def test_the_page_shows_those_figures(found: Told, asked: Any, folder: Path) -> 
 def test_cohorts_are_what_the_terminal_says(
     found: Told, shared: Frame, asked: Any, by: str, what: str
 ) -> None:
-    here = tables(found.book.accounts, by, what, found.months, found.today, found.rules)
+    here = Cohorts(found.book.accounts, found.months, found.today, found.rules).tables(by, what)
     want = asked("cohorts", "--by", by, "--what", what)
     assert (
         plain([cohort_form.document(table, currency) for currency, table in here.items()]) == want

@@ -14,9 +14,9 @@ PARALLEL = """
 import sys
 from pathlib import Path
 from crmctl.model.record import Ranking
-from crmctl.workspace import bulk
+from crmctl.workspace import bulk, processes
 bulk.MANY, bulk.PART = 1, 7
-bulk.os.sched_getaffinity = lambda pid: {0, 1, 2}
+processes.os.sched_getaffinity = lambda pid: {0, 1, 2}
 for found in bulk.read(Path(sys.argv[1]), Ranking(), sys.argv[2:], ("name", "domain", "arr")):
     print(tuple(found))
 """

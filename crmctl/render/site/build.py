@@ -6,13 +6,11 @@ accounts on the rows of all. What an account's page and row were made from is ke
 
 from __future__ import annotations
 
-import gc
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +26,7 @@ from crmctl.render.site import environment, metrics_pages, overview
 from crmctl.render.site.account_page import account_page
 from crmctl.render.site.frame import Frame, frame
 from crmctl.render.site.output import Folder, Written
-from crmctl.workspace import files, measures, paths, store
+from crmctl.workspace import files, measures, paths, processes, store
 from crmctl.workspace.index import RACY_NS, Index, opened
 
 if TYPE_CHECKING:
@@ -39,6 +37,7 @@ MANY = 64  # accounts from which on further processes are worth their start
 PART = 16  # accounts that one process renders before it hands over
 _SETTINGS = ("crmctl.yaml", "weights.yaml", "signals.yaml", OWN)
 Step = Callable[[], None]
+Page = Callable[[], bytes]
 
 
 class Built(NamedTuple):
@@ -71,9 +70,6 @@ class _Job:
     marks: Mapping[str, Fingerprint]
     folder: Folder
     owner: str
-
-
-_job: list[_Job] = []
 
 
 def build(
@@ -117,17 +113,18 @@ def build(
         if step is not None:
             step()
     listed = [rows[slug] for slug in chosen if slug in rows]
-    for path, data in _overviews(listed, shared, owner, problems):
-        what, pages[path] = folder.put(path, data, known.get(path, ""))
-        written.note(path, what)
+    wanted = _overviews(listed, shared, owner, problems)
     past = metrics_pages.mark(ws, keys)
     if past == folder.manifest.get("past") and all(map(folder.stands, metrics_pages.PAGES)):
         pages |= {path: known[path] for path in metrics_pages.PAGES if path in known}
         written.same += len(metrics_pages.PAGES)
     else:
-        for path, data in metrics_pages.pages(ws, listed, shared, _common(shared, owner, "")):
-            what, pages[path] = folder.put(path, data, known.get(path, ""))
-            written.note(path, what)
+        # What takes longest comes first, so that processes end at about the same time.
+        given = _common(shared, owner, "")
+        wanted = {**metrics_pages.pages(ws, listed, shared, given), **wanted}
+    for path, (what, mark) in _put(wanted, folder, known, len(listed)):
+        pages[path] = mark
+        written.note(path, what)
     for path in sorted(known.keys() - pages.keys()):
         if folder.remove(path, known[path]):
             written.removed.append(path)
@@ -180,38 +177,18 @@ def _held(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _rendered(job: _Job, slugs: Sequence[str], known: Mapping[str, str]) -> Iterator[Made]:
     """Each account read, rendered and written, on all processors when there are many."""
-    processes = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-    parts = [
-        [(slug, known.get(page_of(slug), "")) for slug in slugs[start : start + PART]]
-        for start in range(0, len(slugs), PART)
-    ]
-    if len(slugs) < MANY or processes == 1:
+    wanted = [(slug, known.get(page_of(slug), "")) for slug in slugs]
+
+    @contextmanager
+    def renderer() -> Iterator[Callable[[Sequence[tuple[str, str]]], list[Made]]]:
         with opened(job.ws.root, job.ws.state_dir) as index:
-            renderer = _Renderer(job, index)
-            for part in parts:
-                yield from map(renderer.made, part)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+            made = _Renderer(job, index).made
+            yield lambda part: list(map(made, part))
 
-    # Forked, they have everything read and imported.
-    _job[:] = [job]
-    with ProcessPoolExecutor(processes, get_context("fork"), initializer=_start) as pool:
-        for found in pool.map(_render, parts):
-            yield from found
-
-
-def _start() -> None:
-    """Make a further process ready. Ctrl-C is for the process that people see."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # All that was read before the fork stays: looking through it for garbage would take as long as rendering.
-    gc.freeze()
-    # A connection must not be taken across a fork, and this one lasts as long as the process.
-    _renderer[:] = [_Renderer(_job[0], Index(_job[0].ws.root, _job[0].ws.state_dir))]
-
-
-def _render(part: Sequence[tuple[str, str]]) -> list[Made]:
-    return list(map(_renderer[0].made, part))
+    for found in processes.spread(
+        renderer, processes.parts(wanted, PART), apart=len(slugs) >= MANY
+    ):
+        yield from found
 
 
 class _Renderer:
@@ -248,9 +225,6 @@ class _Renderer:
         return Made(slug, row, mark, what, problems)
 
 
-_renderer: list[_Renderer] = []
-
-
 def _common(shared: Frame, owner: str, base: str) -> dict[str, Any]:
     return {
         "frame": shared,
@@ -263,42 +237,46 @@ def _common(shared: Frame, owner: str, base: str) -> dict[str, Any]:
 
 def _overviews(
     rows: Sequence[Row], shared: Frame, owner: str, problems: Sequence[Problem]
-) -> Iterator[tuple[str, bytes]]:
-    """The pages about many accounts, and what all pages share."""
+) -> dict[str, Page]:
+    """The pages about many accounts, and what all pages share, each by what makes it."""
     owners = sorted({row["owner"] for row in rows if row["owner"]})
     books = {one: f"owners/{one}.html" for one in owners if not owner and paths.is_slug(one)}
     given = {**_common(shared, owner, ""), "books": books, "problems": len(problems)}
-    yield (
-        "index.html",
-        environment.render(
-            "portfolio",
-            {
-                **given,
-                "title": given["book"] or "All accounts",
-                "here": "portfolio",
-                **overview.portfolio(rows, shared),
-            },
-        ),
-    )
-    for one, path in books.items():
+
+    def portfolio() -> bytes:
+        told = {**given, "title": given["book"] or "All accounts", "here": "portfolio"}
+        return environment.render("portfolio", {**told, **overview.portfolio(rows, shared)})
+
+    def book(one: str) -> bytes:
         own = [row for row in rows if row["owner"] == one]
-        told = {
-            **given,
-            "base": "../",
-            "title": shared.names.get(one, one),
-            "here": "book",
-            "problems": 0,
-        }
-        yield path, environment.render("portfolio", {**told, **overview.portfolio(own, shared)})
-    yield (
-        "trend.html",
-        environment.render(
-            "trend", {**given, "here": "trend", **overview.trend_page(rows, shared)}
-        ),
-    )
-    yield (
-        "risk.html",
-        environment.render("risk", {**given, "here": "risk", **overview.risk_page(rows, shared)}),
-    )
-    for name, source in environment.ASSETS.items():
-        yield name, source.read_bytes()
+        told = {**given, "base": "../", "title": shared.names.get(one, one), "here": "book"}
+        told["problems"] = 0
+        return environment.render("portfolio", {**told, **overview.portfolio(own, shared)})
+
+    def trend() -> bytes:
+        told = {**given, "here": "trend", **overview.trend_page(rows, shared)}
+        return environment.render("trend", told)
+
+    def risk() -> bytes:
+        return environment.render(
+            "risk", {**given, "here": "risk", **overview.risk_page(rows, shared)}
+        )
+
+    return {
+        "index.html": portfolio,
+        "risk.html": risk,
+        **{path: partial(book, one) for one, path in books.items()},
+        "trend.html": trend,
+        **{name: source.read_bytes for name, source in environment.ASSETS.items()},
+    }
+
+
+def _put(
+    wanted: Mapping[str, Page], folder: Folder, known: Mapping[str, str], accounts: int
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Make and write pages, side by side where they are of many accounts: each with what `Folder.put` says."""
+
+    def put(path: str) -> tuple[str, tuple[str, str]]:
+        return path, folder.put(path, wanted[path](), known.get(path, ""))
+
+    return processes.spread(lambda: nullcontext(put), list(wanted), apart=accounts >= MANY)

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from crmctl.insight.metrics_cohorts import CALENDAR, HEALTH, LOGO, PRICED, REVENUE, cohort, tables
+from crmctl.insight.metrics_cohorts import (
+    CALENDAR,
+    HEALTH,
+    LOGO,
+    PRICED,
+    REVENUE,
+    Cohorts,
+    cohort,
+)
 from crmctl.insight.metrics_time_to_value import time_to_value
 from crmctl.model.numbers import half_up
 from crmctl.render import metrics as metrics_form
@@ -42,11 +50,12 @@ SHADES = ((110, "more2"), (100.5, "more1"), (95, "heat6"), (85, "heat5"), (70, "
 def cohort_page(told: Told, frame: Frame) -> dict[str, Any]:
     """What the template ``cohorts.html`` is given."""
     accounts = told.book.accounts
+    followed = Cohorts(accounts, told.months, told.today, told.rules)
     views = []
     months: dict[str, dict[str, Table]] = {}
     for by, of in BY.items():
         for what, title in WHAT.items():
-            found = tables(accounts, by, what, told.months, told.today, told.rules)
+            found = followed.tables(by, what)
             if by == "month":
                 months[what] = found
             views.append(

@@ -15,10 +15,11 @@ from crmctl.insight.evidence import Answer
 from crmctl.insight.metrics_book import Account, Book, read_book
 from crmctl.insight.metrics_period import Period, add_months
 from crmctl.insight.metrics_report import Asked, Group, groups, live_scores, score_at
-from crmctl.insight.metrics_weights import MetricWeights, metric_weights
+from crmctl.insight.metrics_weights import metric_weights
 
 if TYPE_CHECKING:
     from crmctl.insight.metrics_report import Scored
+    from crmctl.insight.metrics_weights import MetricWeights
     from crmctl.render.book_row import Row
     from crmctl.render.site.frame import Frame
     from crmctl.workspace.workspace import Workspace
@@ -37,15 +38,29 @@ class Quarter(NamedTuple):
 
 @dataclass(frozen=True)
 class Told:
-    """The customers of a site, and their quarters, oldest first: the last one is not over (see `whole`)."""
+    """The customers of a site as of a day, and their rows by folder."""
 
     book: Book
     rules: MetricWeights
-    today: dt.date
+    frame: Frame
     rows: dict[str, Row]
-    quarters: tuple[Quarter, ...]
+
+    @property
+    def today(self) -> dt.date:
+        return self.frame.today
 
     @cached_property
+    def quarters(self) -> tuple[Quarter, ...]:
+        """As many as a cohort table has months, oldest first, then the one that is not over (see `whole`)."""
+        scores = {slug: row["score"] for slug, row in self.rows.items()}
+        found = []
+        for name, period in _periods(self.today, self.rules):
+            score = _scores(self.book.accounts, period, self.today, scores)
+            asked = Asked(METHOD, period, self.rules, self.frame.weights.health, score)
+            found.append(Quarter(name, asked, groups(self.book, (), asked)[0]))
+        return tuple(found)
+
+    @property
     def whole(self) -> Quarter:
         """The last quarter that is over."""
         return self.quarters[-2]
@@ -62,14 +77,13 @@ class Told:
 
 
 def told(ws: Workspace, rows: Sequence[Row], frame: Frame) -> Told:
-    """The metrics of the accounts with these rows; as many quarters as a cohort table has months, and the one now."""
+    """The customers among the accounts with these rows, with all that their metrics rest on."""
     rules = metric_weights(frame.weights.metrics)
-    periods = quarters(frame.today, max(rules.cohort_months // QUARTER, 1))
     past = Period(
         add_months(frame.today.replace(day=1), -rules.cohort_months), frame.today
     ).month_ends()
     days = set(past)
-    for _, period in periods:
+    for _, period in _periods(frame.today, rules):
         days |= {period.before.opening, *period.before.month_ends(), *period.month_ends()}
     by_slug = {row["slug"]: row for row in rows}
     book = read_book(ws, rules, sorted(days), surveys=False)
@@ -78,14 +92,11 @@ def told(ws: Workspace, rows: Sequence[Row], frame: Frame) -> Told:
         for account in book.accounts
         if account.slug in by_slug
     )
-    book = replace(book, accounts=accounts)
-    scores = {slug: row["score"] for slug, row in by_slug.items()}
-    found = []
-    for name, period in periods:
-        score = _scores(book.accounts, period, frame.today, scores)
-        asked = Asked(METHOD, period, rules, frame.weights.health, score)
-        found.append(Quarter(name, asked, groups(book.accounts, (), asked)[0]))
-    return Told(book, rules, frame.today, by_slug, tuple(found))
+    return Told(replace(book, accounts=accounts), rules, frame, by_slug)
+
+
+def _periods(today: dt.date, rules: MetricWeights) -> list[tuple[str, Period]]:
+    return quarters(today, max(rules.cohort_months // QUARTER, 1))
 
 
 def quarters(today: dt.date, count: int) -> list[tuple[str, Period]]:

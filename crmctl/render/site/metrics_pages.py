@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +29,17 @@ def mark(ws: Workspace, keys: Mapping[str, str]) -> str:
 
 def pages(
     ws: Workspace, rows: Sequence[Row], frame: Frame, given: Mapping[str, Any]
-) -> Iterator[tuple[str, bytes]]:
-    """`PAGES` of the accounts with these rows; ``given`` is what all pages are given."""
+) -> dict[str, Callable[[], bytes]]:
+    """`PAGES` of the accounts with these rows, each by what makes it; ``given`` is what all pages are given."""
     found = told(ws, rows, frame)
-    yield (
-        "metrics.html",
-        environment.render("metrics", {**given, "here": "metrics", **metrics_page(found, frame)}),
-    )
-    yield (
-        "cohorts.html",
-        environment.render("cohorts", {**given, "here": "cohorts", **cohort_page(found, frame)}),
-    )
+
+    def metrics() -> bytes:
+        page = {**given, "here": "metrics", **metrics_page(found, frame)}
+        return environment.render("metrics", page)
+
+    def cohorts() -> bytes:
+        return environment.render(
+            "cohorts", {**given, "here": "cohorts", **cohort_page(found, frame)}
+        )
+
+    return dict(zip(PAGES, (metrics, cohorts), strict=True))

@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, TypeVar
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 Maker = Callable[[], AbstractContextManager[Callable[[Thing], Result]]]
 
+_open = ExitStack()  # for as long as the process lasts
 _work: list[Callable[[Any], Any]] = []
 
 
@@ -42,8 +43,7 @@ def _begin(make: Maker[Any, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # All that was read before the fork stays: looking through it for garbage would take long.
     gc.freeze()
-    # It ends with the process.
-    _work[:] = [make().__enter__()]
+    _work[:] = [_open.enter_context(make())]
 
 
 def _one(thing: Any) -> Any:

@@ -152,10 +152,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        if hasattr(value, "_asdict"):
-            return {name: plain(item) for name, item in value._asdict().items()}
-        return [plain(item) for item in value] if isinstance(value, tuple) else value
+    from crmctl.model.plain import plain
 
     deal = {"account": row.account, "deal": row.deal.id, "path": row.deal.path}
     about = {"name": row.deal.title, "deal_stage": row.deal.text("stage")}

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from crmctl.model.errors import CrmError
+from crmctl.model.plain import BARE
 from crmctl.workspace import files, yamlfast
 from crmctl.workspace.document import HEADER_LINE, parse, split
 from crmctl.workspace.paths import ACCOUNTS
 
 BODY = "body."  # ``path#body.3`` is the third line below the front matter
 KEPT_ROWS = 500_000  # of files of measures, most of which few accounts cite
-
-_BARE = frozenset({int, float, bool, type(None), Decimal, dt.date, dt.datetime})
 
 # The first line of each account's measure, by file of measures.
 Rows = dict[str, dict[bytes, int]]
@@ -91,11 +88,15 @@ class Lines:
         if isinstance(value, str):
             return (self.cite(value) if key == "source" else value).removeprefix(prefix)
         if isinstance(value, dict):
-            # Most values are numbers and days, and of an account there are thousands.
-            return {
-                name: item if type(item) in _BARE else self._shown(item, name, prefix)
-                for name, item in value.items()
-            }
+            # Of an account there are thousands of values, and most are plain.
+            found = {}
+            for name, item in value.items():
+                if type(item) is str:
+                    shown = self.cite(item) if name == "source" else item
+                    found[name] = shown.removeprefix(prefix)
+                else:
+                    found[name] = item if type(item) in BARE else self._shown(item, name, prefix)
+            return found
         if isinstance(value, list):
             inner = "source" if key == "sources" else ""
             return [self._shown(item, inner, prefix) for item in value]

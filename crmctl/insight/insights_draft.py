@@ -27,6 +27,7 @@ GROUPS = {
 }
 """The groups in the order in which they are told, with their headings."""
 _LONGEST = 400  # characters of one sentence
+_ID = re.compile(r"[\w-]+")  # what the id of a contact is, between what can be in none
 _END = re.compile(r"[.!?…][\"'”)\]]*\Z")
 
 
@@ -82,11 +83,8 @@ class Material:
 
     def spelled(self, text: str) -> str:
         """A text of ours in which contacts stand by id, with their names instead."""
-        ids = sorted(self.account.contacts, key=len, reverse=True)
-        if not ids:
-            return text
-        pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, ids))})(?![\w-])")
-        return pattern.sub(lambda found: self.name(found[0]), text)
+        there = self.account.contacts
+        return _ID.sub(lambda found: self.name(found[0]) if found[0] in there else found[0], text)
 
 
 def together(words: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from crmctl.insight.qualification_evidence import Sources
 from crmctl.insight.relationships import relationships
 from crmctl.insight.signals import competitors, signals
 from crmctl.insight.text_signals import heard
+from crmctl.model.plain import plain
 from crmctl.model.record import Account, Record
 from crmctl.workspace.measures import Measure
 
@@ -60,11 +61,11 @@ def plain_health(health: Health) -> dict[str, Any]:
         "reasons": health.reasons,
         "computed": health.computed,
         "card": health.card,
-        "override": _plain(health.by_hand),
+        "override": plain(health.by_hand),
         "override_text": health.override_text,
-        "gates": _plain(health.gates),
-        "recommendations": _plain(health.recommendations),
-        "factors": _plain(health.factors),
+        "gates": plain(health.gates),
+        "recommendations": plain(health.recommendations),
+        "factors": plain(health.factors),
     }
 
 
@@ -108,17 +109,17 @@ def picture(
         "health": plain_health(health),
         "churn": _churn(account, evidence, facts, today, weights),
         "usage": {name: _days(days) for name, days in series.items() if name.startswith("usage.")},
-        "relationships": _plain(people),
-        "icp": _plain(fit(account.profile, weights.icp)),
+        "relationships": plain(people),
+        "icp": plain(fit(account.profile, weights.icp)),
         "opportunities": [
             _opportunity(deal, cited, today, weights) for deal in deals if _status(deal) == "open"
         ],
         "decided": [_deal(deal) for deal in deals if _status(deal) != "open"],
-        "competitors": _plain(competitors(evidence, said.vendors if said else None)),
-        "risks": [_plain(s) for s in found if s.kind == "risk"],
-        "buying": [_plain(s) for s in found if s.kind == "buying"],
-        "expansion": [_plain(s) for s in found if s.kind == "expansion"],
-        "sentiment": _plain(said.sentiment) if said else None,
+        "competitors": plain(competitors(evidence, said.vendors if said else None)),
+        "risks": [plain(s) for s in found if s.kind == "risk"],
+        "buying": [plain(s) for s in found if s.kind == "buying"],
+        "expansion": [plain(s) for s in found if s.kind == "expansion"],
+        "sentiment": plain(said.sentiment) if said else None,
         "goals": [_goal(account, goal, evidence, today, weights) for goal in evidence.goals],
         "tasks": [
             {"id": t.id, "path": t.path} | t.effective()
@@ -136,7 +137,7 @@ def _churn(
 ) -> dict[str, Any] | None:
     if weights.churn is None or account.profile.text("stage") not in CUSTOMERS:
         return None
-    risk: dict[str, Any] = _plain(assess(evidence, facts, today, weights.churn))
+    risk: dict[str, Any] = plain(assess(evidence, facts, today, weights.churn))
     return risk
 
 
@@ -176,7 +177,7 @@ def _opportunity(deal: Record, cited: Sources, today: dt.date, weights: Weights)
         told.append(f"next step was due on {step_due}")
     found = qualify(deal, cited, weights.qualification, today)
     told += warnings(found, weights.qualification.frameworks[found.framework])
-    return _deal(deal) | {"qualification": _plain(found), "warnings": told}
+    return _deal(deal) | {"qualification": plain(found), "warnings": told}
 
 
 def _goal(
@@ -187,10 +188,3 @@ def _goal(
     return dict(row) | {
         "pace": pace(goal, evidence.dates.get("started"), today.toordinal(), earliest)
     }
-
-
-def _plain(value: Any) -> Any:
-    """Named tuples as maps, all the way down."""
-    if hasattr(value, "_asdict"):
-        return {name: _plain(item) for name, item in value._asdict().items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from crmctl.insight.qualification_weights import HIGHEST
@@ -165,6 +166,7 @@ def _people(
     return tuple(person for _, person in sorted(found.values()))
 
 
+@lru_cache(maxsize=1024)
 def words(text: str) -> str:
     """Words in small letters with one blank between, to compare by."""
     return _SIGNS.sub(" ", text.casefold()).strip()

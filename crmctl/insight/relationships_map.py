@@ -29,7 +29,7 @@ from crmctl.insight.weights import Weights
 from crmctl.insight.weights_file import WEIGHTS
 from crmctl.model.errors import ConfigError
 from crmctl.model.record import Account
-from crmctl.workspace.config import parse_model
+from crmctl.workspace.config import member_of, parse_model
 
 if TYPE_CHECKING:
     from crmctl.insight.health_weights import Measuring
@@ -144,15 +144,13 @@ class _Team:
     """Who we are, by what ``by`` and ``owner`` may say."""
 
     def __init__(self, team: Sequence[Member]) -> None:
-        from crmctl.workspace.config import Config
-
-        self._config = Config(team=list(team))
+        self._team = team
         self._leaders = {member.manager for member in team if member.manager}
         self._names = {member.id: member.name or member.id for member in team}
 
     def id(self, text: str) -> str:
         """The id of a member; of somebody who is none, the text itself."""
-        member = self._config.member(text)
+        member = member_of(self._team, text)
         return text if member is None else member.id
 
     def leads(self, id: str) -> bool:

@@ -58,6 +58,8 @@ def terminal(text: str, limit: int = 10_000) -> str:
 
 def one_line(text: str, limit: int = 200) -> str:
     """Text on one line: line ends, tabs and runs of spaces become one space; cut with an ellipsis."""
+    if len(text) <= limit and text.isprintable() and "  " not in text and text == text.strip():
+        return text  # as nearly all that is shown
     line = _BLANKS.sub(" ", terminal(text, max(limit, 10_000))).strip(" ")
     return _cut(line, limit)
 
@@ -133,6 +135,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _shown(text: str) -> str:
+    if text.isprintable():
+        return text
     return _UNSEEN.sub(_escape, text.replace("\r\n", "\n"))
 
 

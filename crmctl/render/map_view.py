@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.relationships_map import relationship_weights, stakeholder_map
+from crmctl.model.plain import plain
 from crmctl.render.account import Seen, read
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class View:
 
     def plain(self) -> dict[str, Any]:
         """All of it as plain data, every source with its line."""
-        found: dict[str, Any] = self.seen.lines.cited(_plain(self.map))
+        found: dict[str, Any] = self.seen.lines.cited(plain(self.map))
         for person in found["people"]:
             for name in ("gone_source", "last_source", "roles_source"):
                 person[name] = self.seen.lines.cite(person[name])
@@ -108,10 +109,3 @@ def whole(value: float | None) -> str:
     from crmctl.model.numbers import half_up
 
     return "?" if value is None else half_up(value)
-
-
-def _plain(value: Any) -> Any:
-    """Named tuples as maps, all the way down."""
-    if hasattr(value, "_asdict"):
-        return {name: _plain(item) for name, item in value._asdict().items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

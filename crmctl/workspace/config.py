@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
@@ -234,14 +235,19 @@ class Config(Strict):
         return Ranking(tuple(self.ranking), {k: tuple(v) for k, v in self.field_ranking.items()})
 
     def member(self, text: str) -> Member | None:
-        """The member with this id, address, name, or id in some system (``salesforce:005…``)."""
-        system, _, key = text.partition(":")
-        for member in self.team:
-            if text.lower() in (member.id, member.email.lower(), member.name.lower()) or (
-                key and member.ids.get(system) == key
-            ):
-                return member
-        return None
+        """As `member_of`."""
+        return member_of(self.team, text)
+
+
+def member_of(team: Iterable[Member], text: str) -> Member | None:
+    """The member with this id, address, name, or id in some system (``salesforce:005…``)."""
+    system, _, key = text.partition(":")
+    for member in team:
+        if text.lower() in (member.id, member.email.lower(), member.name.lower()) or (
+            key and member.ids.get(system) == key
+        ):
+            return member
+    return None
 
 
 def load_config(root: Path) -> Config:

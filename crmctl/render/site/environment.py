@@ -95,9 +95,19 @@ def one_line(value: Any, limit: int = 200) -> str:
     return text.one_line("" if value is None else str(value), limit)
 
 
+class _Pages(Environment):
+    """Looks into a map first: nearly all that templates are given are maps, and a page asks a thousand times."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """``obj.attribute``."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    env = Environment(
+    env = _Pages(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,

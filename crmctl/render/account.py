@@ -58,8 +58,10 @@ class Seen:
             evidence=self.evidence(today),
             said=self.heard(today),
         )
+        # Usage has a value a day and no source.
+        usage = found.pop("usage")
         seen: dict[str, Any] = self.lines.near(found)
-        return seen
+        return seen | {"usage": usage}
 
     def evidence(self, today: dt.date) -> Evidence:
         """What the records say as of a day, gathered once."""

@@ -29,3 +29,15 @@ def judged(
     used = carded(weights, evidence, day)
     facts = measured(evidence, series, day, used)
     return facts, score(facts, used, latest(evidence, day))
+
+
+def uncarded(
+    facts: Facts,
+    health: Health,
+    evidence: Evidence,
+    series: Series,
+    day: dt.date,
+    weights: Weights,
+) -> Facts:
+    """What was measured by the weights of all accounts, on which the risk of a loss rests; ``facts`` without a card."""
+    return measured(evidence, series, day, weights) if health.card else facts

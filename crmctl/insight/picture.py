@@ -15,9 +15,9 @@ from crmctl.insight.evidence import Evidence, Goal, gather
 from crmctl.insight.facts import by_measure
 from crmctl.insight.health import Health
 from crmctl.insight.icp import fit
-from crmctl.insight.inputs.fact import Facts
+from crmctl.insight.inputs.fact import Facts, Series
 from crmctl.insight.inputs.outcomes import pace
-from crmctl.insight.judging import judged
+from crmctl.insight.judging import judged, uncarded
 from crmctl.insight.qualification import qualify, warnings
 from crmctl.insight.qualification_evidence import Sources
 from crmctl.insight.relationships import relationships
@@ -79,11 +79,14 @@ def picture(
     *,
     evidence: Evidence | None = None,
     said: Heard | None = None,
+    series: Series | None = None,
+    judgement: tuple[Facts, Health] | None = None,
 ) -> dict[str, Any]:
     """All that reviews, plans and briefs need of one account, as of ``today``; texts are read by ``rules``, if given.
 
-    ``root`` is the workspace, in which files that deals cite are looked up; without it there are none. ``evidence``
-    and ``said``, what the texts say as of ``today``, spare the work where they are known already.
+    ``root`` is the workspace, in which files that deals cite are looked up; without it there are none. ``evidence``,
+    ``said`` (what the texts say), ``series`` (the measures by name) and ``judgement`` (`judged`), all as of ``today``,
+    spare the work where they are known already.
 
     Keys: ``slug``, ``name``, ``today``, ``profile`` (effective values), ``health`` (`plain_health`),
     ``churn`` (`crmctl.insight.churn.Risk`, None for who is no customer), ``usage`` (by measure: day and value,
@@ -93,8 +96,8 @@ def picture(
     ``goals``, ``tasks`` (open), ``conversations`` (latest first).
     """
     evidence = evidence or gather(account, today)
-    series = by_measure(measures)
-    facts, health = judged(evidence, series, today, weights)
+    series = by_measure(measures) if series is None else series
+    facts, health = judgement or judged(evidence, series, today, weights)
     people = relationships(account, evidence, today, weights.health.measuring)
     found = signals(evidence, facts, health, today, weights)
     said = said or (heard(account, rules, today) if rules else None)
@@ -107,7 +110,13 @@ def picture(
         "today": today,
         "profile": account.profile.effective(),
         "health": plain_health(health),
-        "churn": _churn(account, evidence, facts, today, weights),
+        "churn": _churn(
+            account,
+            evidence,
+            uncarded(facts, health, evidence, series, today, weights),
+            today,
+            weights,
+        ),
         "usage": {name: _days(days) for name, days in series.items() if name.startswith("usage.")},
         "relationships": plain(people),
         "icp": plain(fit(account.profile, weights.icp)),

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from crmctl.insight.evidence import Answer, Evidence
 from crmctl.insight.provenance import field_source
@@ -38,25 +39,6 @@ if TYPE_CHECKING:
     from crmctl.workspace.config import Member
 
 
-class StakeholderMap(NamedTuple):
-    """All of it. ``people`` in order of power, those who are gone last; ``threads`` are ids.
-
-    ``ours`` are those of us who know somebody there; ``unattributed`` counts conversations that do not say who of us.
-    ``threads`` is None while no conversation names anybody: then nobody knows.
-    """
-
-    people: tuple[Standing, ...]
-    coverage: tuple[Cover, ...]
-    threads: tuple[str, ...] | None
-    champions: tuple[Champion, ...]
-    executives: tuple[Executive, ...]
-    alerts: tuple[Alert, ...]
-    ours: tuple[Ours, ...]
-    pairs: tuple[Pair, ...]
-    unattributed: int
-    routes: tuple[Route, ...]
-
-
 def relationship_weights(weights: Weights) -> RelationshipWeights:
     """The part ``relationships:``, the shipped one in a workspace made before there was one."""
     if weights.relationships is not None:
@@ -69,75 +51,130 @@ def relationship_weights(weights: Weights) -> RelationshipWeights:
     return found
 
 
-def stakeholder_map(
-    account: Account,
-    evidence: Evidence,
-    sentiment: Sentiment,
-    today: dt.date,
-    how: RelationshipWeights,
-    measuring: Measuring,
-    team: Sequence[Member] = (),
-) -> StakeholderMap:
-    """The map as of ``today``; ``evidence`` is what was gathered of the account, ``team`` says who we are.
+class StakeholderMap:
+    """All of it as of a day, each part made when it is asked for: most readers want only the people.
 
-    Which roles a purchase needs and who is an executive is said where health is measured (``measuring``).
+    ``evidence`` is what was gathered of the account, ``team`` says who we are. Which roles a purchase needs and who
+    is an executive is said where health is measured (``measuring``).
     """
-    us = _Team(team)
-    talks = conversations(account, today, us.id)
-    said = by_person(talks)
-    records = {id: record for id, record in account.contacts.items() if not record.deleted}
-    moved = {one.person: one for one in evidence.moved}
-    answers: dict[str, list[Answer]] = {}
-    for answer in sorted(evidence.answers, key=lambda answer: answer.day):
-        answers.setdefault(answer.person, []).append(answer)
-    people = tuple(
-        sorted(
-            (
-                standing(
-                    record,
-                    said.get(id, []),
-                    moved.get(id),
-                    support(record, sentiment, answers.get(id, []), today, how.support),
-                    today,
-                    how,
-                    named=bool(talks),
-                )
-                for id, record in records.items()
-            ),
-            key=lambda p: (
-                bool(p.gone),
-                -1.0 if p.power.value is None else -p.power.value - 2,
-                -(p.strength.value or 0.0),
-                p.id,
-            ),
+
+    PARTS = (
+        "people", "coverage", "threads", "champions", "executives", "alerts", "ours", "pairs", "unattributed", "routes",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        account: Account,
+        evidence: Evidence,
+        sentiment: Sentiment,
+        today: dt.date,
+        how: RelationshipWeights,
+        measuring: Measuring,
+        team: Sequence[Member] = (),
+    ) -> None:
+        self._evidence, self._sentiment = evidence, sentiment
+        self._today, self._how, self._measuring = today, how, measuring
+        self._us = _Team(team)
+        self._talks = conversations(account, today, self._us.id)
+        self._said = by_person(self._talks)
+        self._records = {id: one for id, one in account.contacts.items() if not one.deleted}
+
+    @cached_property
+    def people(self) -> tuple[Standing, ...]:
+        """Everybody in order of power, those who are gone last."""
+        moved = {one.person: one for one in self._evidence.moved}
+        answers: dict[str, list[Answer]] = {}
+        for answer in sorted(self._evidence.answers, key=lambda answer: answer.day):
+            answers.setdefault(answer.person, []).append(answer)
+        found = (
+            standing(
+                record,
+                self._said.get(id, []),
+                moved.get(id),
+                support(
+                    record, self._sentiment, answers.get(id, []), self._today, self._how.support
+                ),
+                self._today,
+                self._how,
+                named=bool(self._talks),
+            )
+            for id, record in self._records.items()
         )
-    )
-    here = [person for person in people if not person.gone]
-    owners = {
-        id: (us.id(record.text("owner")), field_source(record, "owner"))
-        for id, record in records.items()
-        if record.text("owner")
-    }
-    known = pairs(talks, owners, today.toordinal(), how)
-    staying = {person.id: records[person.id] for person in here}
-    wanted = [person.id for person in here if not person.thread]
-    threads = tuple(p.id for p in here if p.thread) if talks else None
-    theirs = champions(people, how)
-    leaders = executives(
-        here, said, us.leads, today, how, measuring.executive_levels, heard=bool(talks)
-    )
-    return StakeholderMap(
-        people,
-        tuple(cover(role, here) for role in measuring.buying_roles),
-        threads,
-        theirs,
-        leaders,
-        tuple(alerts(people, threads, theirs, leaders)),
-        tuple(us.one(id) for id in dict.fromkeys(pair.ours for pair in known)),
-        known,
-        sum(not talk.ours for talk in talks),
-        routes(wanted, staying, known, ties(staying, talks, how), how),
-    )
+        return tuple(
+            sorted(
+                found,
+                key=lambda p: (
+                    bool(p.gone),
+                    -1.0 if p.power.value is None else -p.power.value - 2,
+                    -(p.strength.value or 0.0),
+                    p.id,
+                ),
+            )
+        )
+
+    @cached_property
+    def here(self) -> list[Standing]:
+        """Those who are still there."""
+        return [person for person in self.people if not person.gone]
+
+    @property
+    def coverage(self) -> tuple[Cover, ...]:
+        """The roles that a purchase needs, and who plays them."""
+        return tuple(cover(role, self.here) for role in self._measuring.buying_roles)
+
+    @property
+    def threads(self) -> tuple[str, ...] | None:
+        """Who talks with us, by id; None while no conversation names anybody: then nobody knows."""
+        return tuple(p.id for p in self.here if p.thread) if self._talks else None
+
+    @cached_property
+    def champions(self) -> tuple[Champion, ...]:
+        return champions(self.people, self._how)
+
+    @cached_property
+    def executives(self) -> tuple[Executive, ...]:
+        levels = self._measuring.executive_levels
+        return executives(
+            self.here,
+            self._said,
+            self._us.leads,
+            self._today,
+            self._how,
+            levels,
+            heard=bool(self._talks),
+        )
+
+    @cached_property
+    def alerts(self) -> tuple[Alert, ...]:
+        return tuple(alerts(self.people, self.threads, self.champions, self.executives))
+
+    @property
+    def ours(self) -> tuple[Ours, ...]:
+        """Those of us who know somebody there."""
+        return tuple(self._us.one(id) for id in dict.fromkeys(pair.ours for pair in self.pairs))
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Who of us knows whom of them."""
+        owners = {
+            id: (self._us.id(record.text("owner")), field_source(record, "owner"))
+            for id, record in self._records.items()
+            if record.text("owner")
+        }
+        return pairs(self._talks, owners, self._today.toordinal(), self._how)
+
+    @property
+    def unattributed(self) -> int:
+        """How many conversations do not say who of us took part."""
+        return sum(not talk.ours for talk in self._talks)
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """How to reach those who do not talk with us."""
+        wanted = [person.id for person in self.here if not person.thread]
+        staying = {person.id: self._records[person.id] for person in self.here}
+        joined = ties(staying, self._talks, self._how)
+        return routes(wanted, staying, self.pairs, joined, self._how)
 
 
 class _Team:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from crmctl.insight.citing import Lines
 from crmctl.insight.evidence import Evidence, gather
+from crmctl.insight.facts import by_measure
+from crmctl.insight.judging import judged, uncarded
 from crmctl.insight.picture import picture
 from crmctl.insight.provenance import field_source
 from crmctl.insight.text_rules import load_rules
@@ -22,6 +25,8 @@ from crmctl.workspace.index import opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crmctl.insight.health import Health
+    from crmctl.insight.inputs.fact import Facts
     from crmctl.insight.said import Said
     from crmctl.insight.text_rules import TextRules
     from crmctl.insight.weights import Weights
@@ -46,6 +51,14 @@ class Seen:
     said: Said | None = None
     _evidence: dict[dt.date, Evidence] = field(default_factory=dict, init=False, repr=False)
     _heard: dict[dt.date, Heard] = field(default_factory=dict, init=False, repr=False)
+    _judged: dict[dt.date, tuple[Facts, Health]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    @cached_property
+    def series(self) -> dict[str, list[tuple[int, float]]]:
+        """The measures by name: day and value, oldest first."""
+        return by_measure(self.measures)
 
     def picture(self, today: dt.date) -> dict[str, Any]:
         """`crmctl.insight.picture.picture` with sources as they are shown: with their line, near the account."""
@@ -57,6 +70,8 @@ class Seen:
             root=self.lines.root,
             evidence=self.evidence(today),
             said=self.heard(today),
+            series=self.series,
+            judgement=self.judged(today),
         )
         # Usage has a value a day and no source.
         usage = found.pop("usage")
@@ -68,6 +83,17 @@ class Seen:
         if today not in self._evidence:
             self._evidence[today] = gather(self.account, today)
         return self._evidence[today]
+
+    def judged(self, today: dt.date) -> tuple[Facts, Health]:
+        """What was measured as of a day, and the health that it gives."""
+        if today not in self._judged:
+            self._judged[today] = judged(self.evidence(today), self.series, today, self.weights)
+        return self._judged[today]
+
+    def facts(self, today: dt.date) -> Facts:
+        """What was measured as of a day by the weights of every account."""
+        evidence = self.evidence(today)
+        return uncarded(*self.judged(today), evidence, self.series, today, self.weights)
 
     def heard(self, today: dt.date) -> Heard:
         """What the texts say as of a day, read once."""

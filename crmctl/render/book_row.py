@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmctl.insight.churn import CUSTOMERS, Risk, assess
 from crmctl.insight.churn_history import features
-from crmctl.insight.facts import by_measure, measured
 from crmctl.insight.trend import Trend, trend, written
 from crmctl.model.errors import CrmError
 from crmctl.model.lifecycle import STEPS
 from crmctl.model.numbers import half_up
-from crmctl.render.map_document import map_context
+from crmctl.render.map_document import people_of
 from crmctl.render.map_view import View, view_of
 from crmctl.workspace import files, paths
 from crmctl.workspace.document import parse
@@ -52,9 +51,9 @@ class Told(NamedTuple):
 def tell(seen: Seen, frame: Frame) -> Told:
     """The account as of the frame's day."""
     picture = seen.picture(frame.today)
-    series = by_measure(seen.measures)
+    series = seen.series
     view = view_of(seen, frame.today, frame.team)
-    people = map_context(view)
+    people = people_of(view)
     scores = scores_of(series, picture["health"]["score"], frame)
     risk = _risk(seen, series, frame)
     row = _row(seen, picture, people, risk, scores, frame)
@@ -80,8 +79,7 @@ def _risk(seen: Seen, series: Series, frame: Frame) -> Risk | None:
     if seen.account.profile.text("stage") not in CUSTOMERS:
         return None
     evidence = seen.evidence(frame.today)
-    facts = measured(evidence, series, frame.today, frame.weights)
-    risk = assess(evidence, facts, frame.today, frame.churn)
+    risk = assess(evidence, seen.facts(frame.today), frame.today, frame.churn)
     if frame.model is not None:
         known = features(evidence, series, frame.today, frame.weights.health.measuring)
         share = frame.model.probability({name: f.value for name, f in known.items()})

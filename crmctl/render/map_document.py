@@ -14,8 +14,11 @@ ROUTES = 8
 ALERTS = 12
 
 
-def map_context(view: View) -> dict[str, Any]:
-    """Plain data of a map; people in order of power, those who are gone last. Sources are near the account."""
+def people_of(view: View) -> dict[str, Any]:
+    """``people`` in order of power, those who are gone last; ``coverage`` of roles and ``gaps`` in what we know.
+
+    Sources are near the account.
+    """
     found = view.map
     people = [
         person._asdict()
@@ -29,14 +32,24 @@ def map_context(view: View) -> dict[str, Any]:
         }
         for person in found.people
     ]
-    missing = [row.role for row in found.coverage if row.state == "nobody"]
+    covers = found.coverage
+    missing = [row.role for row in covers if row.state == "nobody"]
+    return {
+        "people": people,
+        "coverage": coverage(people, [row._asdict() for row in covers]),
+        "gaps": list(gaps(people, missing, found.threads)),
+    }
+
+
+def map_context(view: View) -> dict[str, Any]:
+    """All of a map as plain data: `people_of`, and who of us knows whom and how to reach the others."""
+    found, told = view.map, people_of(view)
+    people = told["people"]
     return {
         "name": view.name,
         "account": view.slug,
         "today": view.today,
-        "people": people,
-        "coverage": coverage(people, [row._asdict() for row in found.coverage]),
-        "gaps": list(gaps(people, missing, found.threads)),
+        **told,
         "alerts": [
             alert._asdict() | {"source": view.cite(alert.source)} for alert in found.alerts[:ALERTS]
         ],

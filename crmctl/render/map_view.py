@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from crmctl.insight.relationships_map import relationship_weights, stakeholder_map
+from crmctl.insight.relationships_map import StakeholderMap, relationship_weights
 from crmctl.model.plain import plain
 from crmctl.render.account import Seen, read
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmctl.insight.relationship_weights import RelationshipWeights
-    from crmctl.insight.relationships_map import StakeholderMap
     from crmctl.insight.relationships_people import Standing
     from crmctl.insight.relationships_routes import Route
     from crmctl.workspace.config import Member
@@ -47,10 +46,10 @@ class View:
         """Everybody by id."""
         return {person.id: person for person in self.map.people}
 
-    @cached_property
+    @property
     def here(self) -> list[Standing]:
         """Those who are still there, in order of power."""
-        return [person for person in self.map.people if not person.gone]
+        return self.map.here
 
     @cached_property
     def ours(self) -> dict[str, str]:
@@ -70,7 +69,8 @@ class View:
 
     def plain(self) -> dict[str, Any]:
         """All of it as plain data, every source with its line."""
-        found: dict[str, Any] = self.seen.lines.cited(plain(self.map))
+        parts = {name: plain(getattr(self.map, name)) for name in StakeholderMap.PARTS}
+        found: dict[str, Any] = self.seen.lines.cited(parts)
         for person in found["people"]:
             for name in ("gone_source", "last_source", "roles_source"):
                 person[name] = self.seen.lines.cite(person[name])
@@ -87,7 +87,7 @@ def view(ws: Workspace, slug: str) -> View:
 def view_of(seen: Seen, today: dt.date, team: Sequence[Member]) -> View:
     """The map of an account that was read."""
     how = relationship_weights(seen.weights)
-    made = stakeholder_map(
+    made = StakeholderMap(
         seen.account,
         seen.evidence(today),
         seen.heard(today).sentiment,

@@ -14,6 +14,7 @@ Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 Maker = Callable[[], AbstractContextManager[Callable[[Thing], Result]]]
 
+_BETWEEN = 20_000  # objects made between two looks for garbage, of which such work makes little
 _open = ExitStack()  # for as long as the process lasts
 _work: list[Callable[[Any], Any]] = []
 
@@ -43,6 +44,7 @@ def _begin(make: Maker[Any, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # All that was read before the fork stays: looking through it for garbage would take long.
     gc.freeze()
+    gc.set_threshold(_BETWEEN)
     _work[:] = [_open.enter_context(make())]
 
 

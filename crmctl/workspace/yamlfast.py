@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +90,7 @@ _VALUE = re.compile(r" *[^\n:]*+: *([^ \n#]?)[^\n]*\n")
 _ITEM = re.compile(r"^ *- ", re.MULTILINE)
 
 
+@lru_cache(maxsize=64)
 def is_plain(text: str) -> bool:
     """Whether the text is within the plain grammar."""
     plain, _ = _tools()

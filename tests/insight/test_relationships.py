@@ -16,7 +16,6 @@ from crmctl.insight.relationship_weights import RelationshipWeights, lint_relati
 from crmctl.insight.relationships_map import (
     StakeholderMap,
     relationship_weights,
-    stakeholder_map,
 )
 from crmctl.insight.relationships_parts import Part, pair_strength, weighed
 from crmctl.insight.relationships_people import UNKNOWN, Standing
@@ -50,7 +49,7 @@ def mapped(make_account: Make, how: RelationshipWeights, weights: Weights, today
     def make(sentiment: Sentiment = SILENT, **parts: Any) -> StakeholderMap:
         account = make_account(**parts)
         evidence = gather(account, today)
-        return stakeholder_map(
+        return StakeholderMap(
             account, evidence, sentiment, today, how, weights.health.measuring, TEAM
         )
 
@@ -214,11 +213,11 @@ def test_a_thread_is_above_the_limit(
     def threads(limit: float) -> tuple[str, ...] | None:
         changed = how.model_copy(update={"thread_above": limit})
         evidence = gather(account, today)
-        return stakeholder_map(
+        return StakeholderMap(
             account, evidence, SILENT, today, changed, weights.health.measuring
         ).threads
 
-    made = stakeholder_map(
+    made = StakeholderMap(
         account, gather(account, today), SILENT, today, how, weights.health.measuring
     )
     value = of(made, "ann").strength.value
@@ -369,7 +368,7 @@ def test_a_champion_who_changed_company_is_lost(
     block = {"id": "1", "company_before": "Acme", "company": "Other Ltd"}
     account.contacts["ann"].systems["linkedin"] = block
     evidence = gather(account, today)
-    found = stakeholder_map(account, evidence, SILENT, today, how, weights.health.measuring)
+    found = StakeholderMap(account, evidence, SILENT, today, how, weights.health.measuring)
     assert found.people[0].gone == "works at Other Ltd now"
     assert found.champions[0].state == "gone"
     assert found.champions[0].source.endswith("ann.md#sources.linkedin.company")

@@ -131,6 +131,7 @@ def gaps(
         for name in passage.lacking:
             needed.setdefault(name, (place, passage.stage))
     last = len(wanted)
+    there = _there(deal, account, today)
     found: list[tuple[tuple[int, float, int], Gap]] = []
     for order, (name, part) in enumerate(frame.components.items()):
         level = levels[name]
@@ -140,30 +141,44 @@ def gaps(
         worth = (HIGHEST - (level or 0)) * (1 if part.weight is None else part.weight)
         label = part.label or name.replace("_", " ").capitalize()
         question = part.question or f"What do we know about {label.lower()}, and from whom?"
-        people = _people(deal, account, part.ask, today)
+        people = _people(there, part.ask)
         gap = Gap(name, label, level, question, stage, people, tuple(part.ask))
         found.append(((gate, -worth, order), gap))
     return tuple(gap for _, gap in sorted(found, key=lambda item: item[0]))
 
 
-def _people(
-    deal: Record, account: Account, roles: Sequence[str], today: dt.date
-) -> tuple[Person, ...]:
-    """Who has one of the roles and has not left: by role, those in the deal before others, by their say."""
+class _There(NamedTuple):
+    """Somebody who has not left: what they are in the deal and at the company, and what ranks them."""
+
+    id: str
+    name: str
+    has: frozenset[str]
+    rank: tuple[bool, int, str]
+
+
+def _there(deal: Record, account: Account, today: dt.date) -> list[_There]:
     part = {str(row["person"]): words(str(row.get("role") or "")) for row in deal.items("people")}
-    found: dict[str, tuple[tuple[int, bool, int, str], Person]] = {}
+    found = []
     for contact in account.contacts.values():
         left = contact.date("left")
         if contact.deleted or (left is not None and left <= today):
             continue
         has = {part.get(contact.id, ""), *(words(str(r)) for r in contact.items("roles"))}
         say = contact.get("influence")
-        for place, role in enumerate(roles):
-            if words(role) in has:
-                rank = (place, contact.id not in part, -(say if isinstance(say, int) else 0))
-                found[contact.id] = ((*rank, contact.id), Person(contact.id, contact.title, role))
-                break
-    return tuple(person for _, person in sorted(found.values()))
+        rank = (contact.id not in part, -(say if isinstance(say, int) else 0), contact.id)
+        found.append(_There(contact.id, contact.title, frozenset(has), rank))
+    return found
+
+
+def _people(there: Sequence[_There], roles: Sequence[str]) -> tuple[Person, ...]:
+    """Who has one of the roles: by role, those in the deal before others, by their say."""
+    wanted = [words(role) for role in roles]
+    found = []
+    for one in there:
+        place = next((n for n, role in enumerate(wanted) if role in one.has), None)
+        if place is not None:
+            found.append(((place, *one.rank), Person(one.id, one.name, roles[place])))
+    return tuple(person for _, person in sorted(found, key=lambda row: row[0]))
 
 
 @lru_cache(maxsize=1024)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from crmctl.insight.cache import Cache, Entry, Gathered, Renewed, Results, pack_result, pack_signals
 from crmctl.insight.evidence import KEPT_DAYS, gather
-from crmctl.insight.fingerprint import FOLDERS, Fingerprint, Names, fingerprint
+from crmctl.insight.fingerprint import FOLDERS, Fingerprint, Names, fingerprints
 from crmctl.insight.health import Health
 from crmctl.insight.renewing import Renewing
 from crmctl.insight.rules_file import rules_digest
@@ -104,8 +104,7 @@ def plan_scores(
         known = scoring.cache.results(None if every else chosen)
         rows: list[Measure] = []
         stale: list[tuple[str, Fingerprint]] = []
-        for slug in chosen:
-            mark = fingerprint(index.accounts, slug)
+        for slug, mark in fingerprints(index.accounts, chosen).items():
             plan.marks[slug] = mark.digest
             if not pages:
                 plan.names[slug] = mark.names

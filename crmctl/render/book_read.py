@@ -18,7 +18,7 @@ from crmctl import __version__
 from crmctl.insight.cache import Cache
 from crmctl.insight.churn_model import OWN
 from crmctl.insight.citing import Lines, Rows
-from crmctl.insight.fingerprint import Fingerprint, fingerprint
+from crmctl.insight.fingerprint import Fingerprint, fingerprints
 from crmctl.insight.rules_file import rules_digest
 from crmctl.model.errors import Problem, UsageError
 from crmctl.render.account import Seen
@@ -69,7 +69,7 @@ def read_book(ws: Workspace, frame: Frame, owner: str = "", step: Step | None = 
         chosen = _owned(ws, index, owner)
         basis = _basis(ws, index)
         started = time.time_ns()
-        marks = {slug: fingerprint(index.accounts, slug) for slug in chosen}
+        marks = fingerprints(index.accounts, chosen)
         keys = {slug: _key(ws, basis, slug, marks[slug]) for slug in chosen}
         index.db.execute(_TABLE)
         held = {slug: (key, row) for slug, key, row in index.db.execute("SELECT * FROM book")}

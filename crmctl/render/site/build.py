@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from crmctl.insight.cache import Cache
 from crmctl.insight.churn_model import OWN
 from crmctl.insight.citing import Lines, Rows
-from crmctl.insight.fingerprint import Fingerprint, fingerprint
+from crmctl.insight.fingerprint import Fingerprint, fingerprints
 from crmctl.insight.rules_file import rules_digest
 from crmctl.model.errors import Problem, UsageError
 from crmctl.render.book_row import Row, beside
@@ -87,7 +87,7 @@ def build(
         problems += measures.refresh(index)
         series = measures.all_series(index)
         started = time.time_ns()
-        marks = {slug: fingerprint(index.accounts, slug) for slug in chosen}
+        marks = fingerprints(index.accounts, chosen)
     basis = _basis(ws, owner)
     keys = {
         slug: _key(ws.root, basis, slug, marks[slug].digest, series.get(slug, ()))

@@ -8,7 +8,8 @@ import ssl
 import threading
 from collections import deque
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,9 +58,14 @@ class Mailroom:
             found.append(message)
         return found
 
+    @property
+    def heads(self) -> list[Message]:
+        """The messages without their bodies: many are looked at for a header alone."""
+        return [BytesHeaderParser().parsebytes(raw) for raw in self.taken]
+
     def ids(self) -> list[str]:
         """The Message-ID of each message that was taken."""
-        return [str(message["Message-ID"]).strip() for message in self.messages]
+        return [str(head["Message-ID"]).strip() for head in self.heads]
 
     def environment(self) -> dict[str, str]:
         """The CRMCTL_ variables that lead here."""

@@ -77,12 +77,12 @@ def _print_risk(out: Output, risk: Risk, lines: Any) -> None:
         out.line(f"{risk.account}: no risk: {risk.reason}", style="bold")
     else:
         out.line(
-            f"{risk.account}: {_percent(risk.probability)} {risk.band} within {risk.horizon_days} days "
-            f"({_percent(risk.base)} without a sign, up to {_percent(risk.high)} with every unknown one)",
+            f"{risk.account}: {_odds(risk.probability)} {risk.band} within {risk.horizon_days} days "
+            f"({_odds(risk.base)} without a sign, up to {_odds(risk.high)} with every unknown one)",
             style="bold",
         )
     if risk.model is not None:
-        out.line(f"own model: {_percent(risk.model)}")
+        out.line(f"own model: {_odds(risk.model)}")
     rows = [
         {
             "sign": sign.name,
@@ -104,10 +104,10 @@ def _row(risk: Risk) -> dict[str, Any]:
     seen = sorted((s for s in risk.signs if s.state == "seen"), key=lambda s: -s.adds)
     return {
         "account": risk.account,
-        "risk": _percent(risk.probability),
+        "risk": _odds(risk.probability),
         "band": risk.band,
-        "model": _percent(risk.model),
-        "high": _percent(risk.high),
+        "model": _odds(risk.model),
+        "high": _odds(risk.high),
         "known": f"{risk.coverage:.0%}",
         "signs": ", ".join(sign.name for sign in seen) or risk.reason,
     }
@@ -115,6 +115,12 @@ def _row(risk: Risk) -> dict[str, Any]:
 
 def _plain(risk: Risk) -> dict[str, Any]:
     return risk._asdict() | {"signs": [sign._asdict() for sign in risk.signs]}
+
+
+def _odds(value: float | None) -> str:
+    from crmctl.model.numbers import odds
+
+    return "" if value is None else odds(value, 1)
 
 
 def _percent(value: float | None) -> str:

@@ -28,6 +28,6 @@ def money(value: Any, currency: Any = "") -> str:
     return f"{shown} {currency or ''}".strip()
 
 
-def odds(share: float) -> str:
+def odds(share: float, digits: int = 0) -> str:
     """A probability from 0 to 1 in percent; nothing that has not happened is certain."""
-    return f"over {_CERTAIN} %" if 100 * share > _CERTAIN else f"{half_up(100 * share)} %"
+    return f"over {_CERTAIN} %" if 100 * share > _CERTAIN else f"{half_up(100 * share, digits)} %"

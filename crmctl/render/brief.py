@@ -109,7 +109,7 @@ class _Brief:
             "next": None if next_ is None else self._talk(next_),
             "last": None if last is None else self._talk(last),
             **rows,
-            "points": list(self._points(rows)),
+            "points": list(self._points(rows, spoken=last is not None)),
             "left_out": 0,
         }
 
@@ -224,8 +224,10 @@ class _Brief:
         for insight in asked[: self.how.brief_questions]:
             yield self._row(insight)
 
-    def _points(self, rows: Mapping[str, Sequence[Row]]) -> Iterator[Row]:
+    def _points(self, rows: Mapping[str, Sequence[Row]], *, spoken: bool) -> Iterator[Row]:
         """Three things to say: what goes well, what is to be settled, what worries us; fewer if little is known."""
+        # Before anybody spoke with them, what we are to do is nothing that we owe them.
+        ours = rows["ours"][:1] if spoken else []
         chances = self._of("chances", len(self.told_of))
         works = [row for row in chances if row["text"].startswith(_WORKS)]
         chances = [row for row in chances if row not in works]
@@ -235,7 +237,7 @@ class _Brief:
         ]
         lines = (
             ("Begin with what works", works[:1]),
-            ("Settle", [*rows["ours"][:1], *rows["theirs"][:1]][:1]),
+            ("Settle", [*ours, *rows["theirs"][:1]][:1]),
             ("Speak about", worries[:1]),
             ("Take up", chances[:1]),
             ("Ask", rows["questions"][:_POINTS]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from crmctl.insight.health import Health, score
 from crmctl.insight.health_weights import INPUTS, HealthWeights
 from crmctl.insight.inputs.fact import Fact, Facts
 from crmctl.insight.judging import carded
+from crmctl.insight.picture import picture
 from crmctl.insight.scorecards import Scorecard, When, chosen, merged, months
 from crmctl.insight.weights import Weights, lint
+from crmctl.model.record import Account
+from crmctl.workspace.measures import Measure
 
 TODAY = dt.date(2026, 11, 22)
 ALL_KNOWN: Facts = {name: Fact(0.5, TODAY) for name in INPUTS}
@@ -224,3 +228,21 @@ def test_merging_is_that_of_rfc_7396(base: dict[str, Any], patch: dict[str, Any]
         if not isinstance(value, dict):
             assert found[key] == value
     assert merged(base, dict.fromkeys(base)) == {}
+
+
+def test_the_risk_of_a_loss_is_the_same_by_every_scorecard(
+    weights: Weights,
+    make_account: Callable[..., Account],
+    measured_on: Callable[..., list[Measure]],
+) -> None:
+    strict = {"usage": {"inputs": {"active_share": {"max_age_days": 5}}}}
+    carded_weights = with_cards(weights, odd={"when": {"plan": "odd"}, "factors": strict})
+    who = make_account({"plan": "odd", "seats": 100, "started": dt.date(2024, 1, 1)})
+    rows = measured_on({20: 4})
+
+    plain, by_card = (
+        picture(who, rows, TODAY, used)["churn"] for used in (weights, carded_weights)
+    )
+
+    assert any(s["name"] == "little_used" and s["state"] == "seen" for s in plain["signs"])
+    assert by_card == plain

@@ -163,3 +163,20 @@ def test_what_others_wrote_stays_text(ws: Workspace, write: Write) -> None:
     text = told(ws, "calder-facilities")
     assert "\\<script\\>" in text
     assert not re.search(r"(?<!\\)<script|(?<!\\)\[y|\*\*bold", text)
+
+
+def test_before_anybody_spoke_our_tasks_are_no_promises(ws: Workspace, write: Write) -> None:
+    home = "accounts/fern-orchards"
+    write(f"{home}/profile.md", "---\nname: Fern Orchards\nstage: prospect\n---\n")
+    task = "title: Read up on the company\ndue: 2026-11-17\nstatus: open\n"
+    write(f"{home}/tasks/2026-11-17-read-up-aa11.md", f"---\n{task}---\n")
+
+    text = told(ws, "fern-orchards")
+
+    assert "Open promises" not in text
+    assert "Read up on the company" in section(text, "To be done")
+    assert "Read up" not in section(text, "Three things to say")
+
+    talk = "type: call\nat: 2026-11-12T09:00:00Z\nsubject: Hello\n"
+    write(f"{home}/interactions/2026-11-12-call-n1xt.md", f"---\n{talk}---\n")
+    assert "Read up on the company" in section(told(ws, "fern-orchards"), "Open promises")

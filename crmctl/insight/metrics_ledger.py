@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from crmctl.insight.metrics_period import Period
     from crmctl.insight.metrics_weights import MetricWeights
 
-KEPT = (
-    3  # periods of which a ledger remembers what it found: one, the one before, and one to compare
-)
+# Periods of which a ledger remembers what it found: one, the one before, and one to compare with.
+KEPT = 3
 
 
 class Customer(NamedTuple):

@@ -79,11 +79,11 @@ def random_facts(rng: Random) -> Facts:
 
 
 def cases(number: int, weights: Weights, seed: int) -> list[tuple[Random, Facts, Weights]]:
-    """Facts that differ each time; weights, which take far longer to make, every fifth time."""
+    """Facts that differ each time; weights, which take far longer to make, every tenth time."""
     rng = Random(seed)
     found: list[tuple[Random, Facts, Weights]] = []
     for place in range(number):
-        used = found[-1][2] if place % 5 else random_weights(rng, weights)
+        used = found[-1][2] if place % 10 else random_weights(rng, weights)
         found.append((rng, random_facts(rng), used))
     return found
 

@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# One more than there are processors: some tests wait for a browser or a server.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: help demo sandbox test bench lint format docs pictures schemas lock clean
 
@@ -15,7 +17,7 @@ sandbox: .venv/.installed ## all live systems as local doubles, to try a sync on
 	$(BIN)/python -m tests.servers.sandbox $(ARGS)
 
 test: lint ## format check, lint, types and all tests
-	$(BIN)/python -m pytest -n auto --dist=worksteal -rs
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal -rs
 
 lint: .venv/.installed ## format check, lint and types
 	$(BIN)/ruff format --check .

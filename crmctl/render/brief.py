@@ -28,6 +28,7 @@ _SPOKEN = frozenset({"call", "meeting"})
 _FIRST = ("decision_maker", "champion", "influencer", "blocker", "user")
 _THEIRS = ('"they:', '"they ', '"them:', '"their')
 _SIDE = re.compile(r'^"(?:We|They|Us|Them):\s*')
+_ROLE = "Who is their "
 _WORKS = ("Goal ", "Usage grew")
 _LONGEST = 150  # characters of one line of a list
 _POINTS = 3
@@ -228,6 +229,9 @@ class _Brief:
         """Three things to say: what goes well, what is to be settled, what worries us; fewer if little is known."""
         # Before anybody spoke with them, what we are to do is nothing that we owe them.
         ours = rows["ours"][:1] if spoken else []
+        # Of the roles that nobody has, one is enough to ask for.
+        roles = [row for row in rows["questions"] if row["text"].startswith(_ROLE)]
+        asked = [row for row in rows["questions"] if row not in roles[1:]]
         chances = self._of("chances", len(self.told_of))
         works = [row for row in chances if row["text"].startswith(_WORKS)]
         chances = [row for row in chances if row not in works]
@@ -240,7 +244,7 @@ class _Brief:
             ("Settle", [*ours, *rows["theirs"][:1]][:1]),
             ("Speak about", worries[:1]),
             ("Take up", chances[:1]),
-            ("Ask", rows["questions"][:_POINTS]),
+            ("Ask", asked),
         )
         told = [
             # An advice that says its reason itself would say it twice.

@@ -176,6 +176,7 @@ def test_before_anybody_spoke_our_tasks_are_no_promises(ws: Workspace, write: Wr
     assert "Open promises" not in text
     assert "Read up on the company" in section(text, "To be done")
     assert "Read up" not in section(text, "Three things to say")
+    assert section(text, "Three things to say").count("Who is their ") == 1
 
     talk = "type: call\nat: 2026-11-12T09:00:00Z\nsubject: Hello\n"
     write(f"{home}/interactions/2026-11-12-call-n1xt.md", f"---\n{talk}---\n")
